@@ -1,0 +1,11 @@
+"""Floor 1: the laws and the camera. Batched NumPy, no torch."""
+
+from .ball import Ball
+from .camera import CLEAN, CLUTTER, SCENES, Camera, Disc
+from .lander import Lander
+from .worlds import BANDS, FRAMES_PER_SECOND, WORLDS, World, bodies, draw_gravity, world
+
+__all__ = [
+    "BANDS", "CLEAN", "CLUTTER", "FRAMES_PER_SECOND", "SCENES", "WORLDS",
+    "Ball", "Camera", "Disc", "Lander", "World", "bodies", "draw_gravity", "world",
+]  # fmt: skip

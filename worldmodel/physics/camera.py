@@ -1,0 +1,131 @@
+"""The camera: antialiased bodies on a plain or a cluttered background, many clips at a time.
+
+Only the box of pixels around a body is drawn. A pixel's share of a disc is clip(R + 1/2 - distance, 0, 1), in pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..settings import ConfigError, check_config
+
+
+CHUNK = 512  # frames drawn at once: what they need fits in a core's cache
+
+
+@dataclass(frozen=True)
+class Disc:
+    """One filled disc per clip: ``centre`` (N, T, 2) in m, y up; ``radius`` (N,) in m; ``colour`` (N, C) in 0 to 1."""
+
+    centre: np.ndarray
+    radius: np.ndarray
+    colour: np.ndarray
+
+
+@dataclass(frozen=True)
+class Camera:
+    """How a clip looks. Appearance is drawn from its own generator, so it tells nothing of a constant."""
+
+    size: int = 64  # pixels, height and width
+    metres: float = 4.0  # m across the picture
+    channels: int = 1  # 1 grey, 3 RGB
+    background: float = 0.1  # brightness of a plain background, 0 to 1
+    texture: float = 0.0  # contrast of a smooth random texture, one per clip
+    noise: float = 0.0  # standard deviation of fresh noise in every pixel
+    distractors: int = 0  # discs that move in circles and obey no law of the world
+    vary: float = 0.0  # spread of brightness (and of colour) from clip to clip
+
+    def __post_init__(self):
+        check_config(self, size=(8, 4096), metres=(1e-6, 1e9), background=(0, 1), texture=(0, 1), noise=(0, 1))
+        check_config(self, distractors=(0, 64), vary=(0, 0.5))
+        if self.channels not in (1, 3):
+            raise ConfigError(f"Camera.channels is {self.channels}; it must be 1 (grey) or 3 (RGB)")
+
+    @property
+    def pixels_per_metre(self) -> float:
+        return self.size / self.metres
+
+    def film(self, discs: list[Disc], rng: np.random.Generator) -> np.ndarray:
+        """Draw the discs in order, the last on top.
+
+        Returns:
+            uint8 (N, T, H, W, C).
+        """
+        n, frames = discs[0].centre.shape[:2]
+        shape = (n, frames, self.size, self.size, self.channels)
+        plain = not (self.texture or self.vary)
+        if plain:
+            picture = np.full(shape, round(255 * self.background), np.uint8)
+        else:
+            picture = np.broadcast_to(self._backgrounds(n, rng)[:, None], shape).copy()
+        for disc in self._distractors(n, frames, rng) + discs:
+            self._draw(picture, disc, plain and len(discs) == 1 and not self.distractors)
+        if self.noise:
+            for clip in picture:  # a clip at a time: the noise of all of them would not fit in memory
+                noisy = clip + np.float32(255 * self.noise) * rng.standard_normal(clip.shape, np.float32)
+                clip[...] = np.clip(np.rint(noisy), 0, 255)
+        return picture
+
+    def _draw(self, picture, disc, on_plain):
+        scale = np.float32(self.pixels_per_metre)
+        n, frames = disc.centre.shape[:2]
+        flat = picture.reshape(n * frames, self.size, self.size, self.channels)
+        centre = disc.centre.reshape(-1, 2).astype(np.float32) * scale
+        radius = np.repeat(disc.radius.astype(np.float32) * scale, frames)
+        colour = np.repeat(255 * disc.colour.astype(np.float32), frames, axis=0)
+        patch = min(self.size, 2 * int(np.ceil(radius.max() + 1)) + 1)
+        for begin in range(0, len(flat), CHUNK):
+            rows = slice(begin, begin + CHUNK)
+            self._draw_chunk(flat[rows], centre[rows], radius[rows], colour[rows], patch, on_plain)
+
+    def _draw_chunk(self, frames, centre, radius, colour, patch, on_plain):
+        column, row = centre[:, 0] - 0.5, self.size - centre[:, 1] - 0.5  # pixel (0, 0) has its middle at 0
+        left = np.clip(np.rint(column).astype(int) - patch // 2, 0, self.size - patch)
+        top = np.clip(np.rint(row).astype(int) - patch // 2, 0, self.size - patch)
+        steps = np.arange(patch, dtype=np.float32)
+        dx2 = (left[:, None] + steps - column[:, None]).astype(np.float32) ** 2
+        dy2 = (top[:, None] + steps - row[:, None]).astype(np.float32) ** 2
+        share = dy2[:, :, None] + dx2[:, None, :]
+        np.sqrt(share, out=share)
+        np.subtract(radius[:, None, None] + np.float32(0.5), share, out=share)
+        np.clip(share, 0, 1, out=share)
+        # One view with every patch of every frame, so that a single indexed assignment writes them all.
+        patches = np.lib.stride_tricks.sliding_window_view(frames, (patch, patch), axis=(1, 2), writeable=True)
+        index = np.arange(len(frames))
+        for channel in range(self.channels):
+            under = np.float32(round(255 * self.background))
+            if not on_plain:
+                under = patches[index, top, left, channel].astype(np.float32)
+            paint = share * (colour[:, channel, None, None] - under)
+            paint += under + np.float32(0.5)
+            patches[index, top, left, channel] = paint.astype(np.uint8)
+
+    def _backgrounds(self, n, rng):
+        """One smooth random picture per clip (N, H, W, C): a few coarse grids of noise, enlarged and added."""
+        picture = np.full((n, self.size, self.size, self.channels), self.background, np.float32)
+        picture += self.vary * rng.uniform(0, 1, (n, 1, 1, self.channels)).astype(np.float32)
+        for cells in (4, 8, 16):
+            coarse = rng.uniform(0, 1, (n, cells, cells, self.channels)).astype(np.float32)
+            repeat = -(-self.size // cells)
+            fine = coarse.repeat(repeat, 1).repeat(repeat, 2)[:, : self.size, : self.size]
+            picture += self.texture / 3 * fine
+        return np.clip(255 * picture, 0, 255).astype(np.uint8)
+
+    def _distractors(self, n, frames, rng):
+        """Discs on circles of random middle, size, pace and phase: smooth motion that no constant of the world drives."""
+        discs = []
+        for _ in range(self.distractors):
+            middle = rng.uniform(0.2, 0.8, (n, 1, 2)) * self.metres
+            reach, pace, phase = rng.uniform(0.05, 0.25, (n, 1)), rng.uniform(-0.3, 0.3, (n, 1)), rng.uniform(0, 2 * np.pi, (n, 1))
+            angle = phase + pace * np.arange(frames)
+            centre = middle + reach[..., None] * self.metres * np.stack([np.cos(angle), np.sin(angle)], -1)
+            colour = rng.uniform(0.3, 0.6, (n, self.channels))
+            discs.append(Disc(centre, rng.uniform(0.02, 0.05, n) * self.metres, colour))
+        return discs
+
+
+CLEAN = Camera()
+CLUTTER = Camera(texture=0.3, noise=0.03, distractors=2, vary=0.2)
+SCENES = {"clean": CLEAN, "clutter": CLUTTER}

@@ -1,0 +1,140 @@
+"""Film a world: draw constants, integrate the law, render, write shards; and, in a tree of its own, the truth."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from ..files import sha256, write_whole
+from ..physics import BANDS, FRAMES_PER_SECOND, SCENES, WORLDS, bodies, draw_gravity, world
+from ..settings import DATA, ConfigError, DataError, generator, threads
+from .store import Videos, save_manifest, save_shard
+
+CLIPS_PER_SHARD = 1000
+SPLITS = ("train", "validation", "test")  # each a stream of random numbers of its own, so that no clip is in two
+
+
+@dataclass(frozen=True)
+class Film:
+    """What to record. The folder's name follows from it."""
+
+    world: str = "ball"  # one of the worlds in physics
+    clips: int = 4000  # how many
+    frames: int = 40  # frames in a clip, 20 a second
+    scene: str = "clean"  # the camera: clean or clutter
+    band: str = "train"  # the range of g: train, earth (held out) or beyond (held out)
+    split: str = "train"  # train, validation or test
+    seed: int = 0  # of everything drawn
+
+    def __post_init__(self):
+        for value, known, what in (
+            (self.world, WORLDS, "world"), (self.scene, SCENES, "scene"), (self.band, BANDS, "band"), (self.split, SPLITS, "split"),
+        ):  # fmt: skip
+            if value not in known:
+                raise ConfigError(f"no {what} is called {value!r}; there are {', '.join(known)}")
+        if self.clips < 1 or self.frames < 1 or self.seed < 0:
+            raise ConfigError("clips and frames must be at least 1, and seed not negative")
+
+    @property
+    def name(self) -> str:
+        return f"{self.world}-{self.scene}-{self.band}-{self.split}-{self.clips}x{self.frames}-s{self.seed}"
+
+
+def film(config: Film = Film(), root=DATA, workers: int | None = None, progress: bool = True) -> Videos:
+    """Record the clips under ``root/videos``, their constants and states under ``root/truth``.
+
+    A call that was cut off goes on where it stopped, and ends with the same bytes. In a world that takes actions a
+    scripted pilot with random aims acts, and actions, rewards and ends are logged.
+
+    Raises:
+        DataError: the folder holds something else than the recording asked for.
+    """
+    path, truth = Path(root) / "videos" / config.name, Path(root) / "truth" / config.name
+    if (path / "manifest.json").exists():
+        videos = Videos.open(path)
+        if videos.manifest["source"] != asdict(config):
+            raise DataError(f"{path}: holds another recording than the one asked for")
+        return videos
+    starts = range(0, config.clips, CLIPS_PER_SHARD)
+    jobs = (
+        delayed(_film_shard)(config, number, min(CLIPS_PER_SHARD, config.clips - start), path, truth)
+        for number, start in enumerate(starts)
+    )
+    pool = Parallel(n_jobs=min(workers or threads(), len(starts)), return_as="generator")
+    shards = list(tqdm(pool(jobs), f"film {config.name}", len(starts), disable=not progress, unit="shard", leave=False))
+    camera = SCENES[config.scene]
+    shape = (config.frames, camera.size, camera.size, camera.channels)
+    return save_manifest(path, shape, FRAMES_PER_SECOND, shards, world(config.world).actions, **asdict(config))
+
+
+def _film_shard(config: Film, number: int, clips: int, path: Path, truth: Path) -> dict:
+    """Record one shard, or take over the one that an earlier call finished: its entry is written last."""
+    entry_path = truth / f"entry-{number:05d}.json"
+    if entry_path.exists():
+        entry = json.loads(entry_path.read_text())
+        if sha256(path / entry["frames"]) == entry["frames_sha256"]:
+            return entry
+    # Law and look draw from different streams: the camera cannot tell of a constant.
+    streams = (SPLITS.index(config.split), list(BANDS).index(config.band), number)
+    law_rng, look_rng = generator(config.seed, 0, *streams), generator(config.seed, 1, *streams)
+    constants, states, log = record_motion(config.world, clips, config.band, config.frames, law_rng)
+    camera = SCENES[config.scene]
+    discs = bodies(world(config.world), constants, states["position"], camera.channels)
+    entry = save_shard(path, number, camera.film(discs, look_rng), log)
+    arrays = {name: np.asarray(value, np.float32) for name, value in (constants | states).items()}
+    arrays["metres_per_pixel"] = np.full(clips, 1 / camera.pixels_per_metre, np.float32)
+    write_whole(truth / f"truth-{number:05d}.npz", lambda file: np.savez(file, **arrays))
+    write_whole(entry_path, lambda file: file.write(json.dumps(entry).encode()))
+    return entry
+
+
+def record_motion(name: str, clips: int, band: str, frames: int, rng) -> tuple[dict, dict, dict | None]:
+    """Constants (N,), states (N, T, ...) in SI units, and the log of actions where the world takes them."""
+    law, dt = world(name).law, 1 / FRAMES_PER_SECOND
+    constants, state = law.draw(draw_gravity(band, clips, rng), rng)
+    if not world(name).actions:
+        return constants, law.simulate(constants, state, frames, dt), None
+    pilot = Pilot(clips, rng)
+    states = {key: np.empty((clips, frames, 2)) for key in state}
+    log = {"actions": np.zeros((clips, frames, world(name).actions)), "rewards": np.zeros((clips, frames)), "ends": np.zeros((clips, frames), bool)}
+    over = np.zeros(clips, bool)
+    for t in range(frames):
+        if t:
+            action = pilot.act(state)
+            after, reward, ended = law.step(constants, state, action, dt)
+            state = {key: np.where(over[:, None], state[key], after[key]) for key in state}
+            log["actions"][:, t] = np.where(over[:, None], 0, action)
+            log["rewards"][:, t] = np.where(over, 0, reward)
+            log["ends"][:, t] = ended & ~over
+            over |= ended
+        for key in state:
+            states[key][:, t] = state[key]
+    return constants, states, log
+
+
+class Pilot:
+    """A scripted pilot with random aims, for the log: a drifting throttle, pulled toward a speed that it wants for a while.
+
+    It knows nothing of g, the thrust or the pad, so that the log holds all kinds of touches and few good landings.
+    """
+
+    def __init__(self, clips: int, rng: np.random.Generator):
+        self.rng, self.clips = rng, clips
+        self.trim = rng.uniform(-1.0, 0.3, (clips, 1)) * [0, 1]  # a throttle that may or may not hold it up
+        self.gain = rng.uniform(0.0, 0.4, (clips, 1))  # action per m/s; 0 is a pilot that ignores its speed
+        self.drift = np.zeros((clips, 2))
+        self._aim = None
+
+    def act(self, state: dict) -> np.ndarray:
+        """Actions (N, 2) for the true state."""
+        change = self.rng.random((self.clips, 1)) < 0.1
+        aim = self.rng.uniform([-2.0, -3.0], [2.0, 0.5], (self.clips, 2))
+        self._aim = aim if self._aim is None else np.where(change, aim, self._aim)
+        self.drift = 0.8 * self.drift + self.rng.normal(0, 0.25, (self.clips, 2))
+        wanted = self.trim + self.drift + self.gain * [2, 1] * (self._aim - state["velocity"])
+        return np.clip(wanted, -1, 1)

@@ -1,0 +1,176 @@
+"""Clips on disk: shards of uint8 arrays under a manifest, read lazily by memory map.
+
+    NAME/manifest.json        version, shape, frames per second, and for each shard its clips and sha256
+    NAME/frames-00000.npy     uint8 (n, T, H, W, C)
+    NAME/log-00000.npz        only where an agent acted: actions, rewards, ends
+
+Index t of a log describes the arrival at frame t: the action that led to it, the reward and the end that it brought.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..files import sha256, write_whole
+from ..settings import DataError
+
+VERSION = 1
+LOG = ("actions", "rewards", "ends")
+
+
+@dataclass(frozen=True)
+class Videos:
+    """Frames, their rate, and what an agent logged. Nothing else: the hidden constants lie behind `truth`.
+
+    A slice or an index array gives the same thing over fewer clips, without reading a frame.
+    """
+
+    path: Path
+    manifest: dict
+    index: np.ndarray  # (N,) which clips of the recording these are
+    _shards: list
+
+    @classmethod
+    def open(cls, path) -> Videos:
+        """Open a recording by memory map.
+
+        Raises:
+            DataError: no manifest, one of another version, or a shard missing or of another size than it states.
+        """
+        path = Path(path)
+        manifest = read_manifest(path)
+        shards, expected = [], tuple(manifest["shape"])
+        for shard in manifest["shards"]:
+            try:
+                frames = np.load(path / shard["frames"], mmap_mode="r", allow_pickle=False)
+            except (OSError, ValueError) as error:
+                raise DataError(f"{path / shard['frames']}: {error}") from None
+            if frames.shape != (shard["clips"], *expected) or frames.dtype != np.uint8:
+                raise DataError(f"{path / shard['frames']}: holds {frames.dtype} {frames.shape}, not what the manifest states")
+            shards.append(frames)
+        return cls(path, manifest, np.arange(sum(s["clips"] for s in manifest["shards"])), shards)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, which) -> Videos:
+        return Videos(self.path, self.manifest, np.atleast_1d(self.index[which]), self._shards)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(T, H, W, C) of one clip."""
+        return tuple(self.manifest["shape"])
+
+    @property
+    def frames_per_second(self) -> float:
+        return self.manifest["frames_per_second"]
+
+    @property
+    def action_size(self) -> int:
+        """Numbers in one action; 0 where nobody acted."""
+        return self.manifest["action_size"]
+
+    def read(self, clips=None, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Frames [start, stop) of the clips at these positions (all by default): uint8 (n, t, H, W, C)."""
+        index = self.index if clips is None else self.index[clips]
+        stop = self.shape[0] if stop is None else min(stop, self.shape[0])
+        out = np.empty((len(index), stop - start, *self.shape[1:]), np.uint8)
+        bounds = np.cumsum([0] + [s["clips"] for s in self.manifest["shards"]])
+        for number, shard in enumerate(self._shards):
+            mine = np.nonzero((index >= bounds[number]) & (index < bounds[number + 1]))[0]
+            for at in mine:
+                out[at] = shard[index[at] - bounds[number], start:stop]
+        return out
+
+    @property
+    def frames(self) -> np.ndarray:
+        """All frames, read now: uint8 (N, T, H, W, C)."""
+        return self.read()
+
+    def _logged(self, name):
+        if not self.manifest["logged"]:
+            return None
+        return np.concatenate([np.load(self.path / s["log"])[name] for s in self.manifest["shards"]])[self.index]
+
+    @property
+    def actions(self) -> np.ndarray | None:
+        """float32 (N, T, A), None where nobody acted."""
+        return self._logged("actions")
+
+    @property
+    def rewards(self) -> np.ndarray | None:
+        """float32 (N, T), None where nobody acted."""
+        return self._logged("rewards")
+
+    @property
+    def ends(self) -> np.ndarray | None:
+        """bool (N, T): the episode ended on arrival at this frame; later frames of the clip repeat it."""
+        return self._logged("ends")
+
+    def verify(self) -> None:
+        """Compare every shard with the sha256 in the manifest, and the folder's files with its list.
+
+        Raises:
+            DataError: naming the first file that is damaged, missing or not in the manifest.
+        """
+        listed = {}
+        for shard in self.manifest["shards"]:
+            listed |= {shard[kind]: shard[f"{kind}_sha256"] for kind in ("frames", "log") if kind in shard}
+        for name, expected in listed.items():
+            if not (self.path / name).is_file():
+                raise DataError(f"{self.path / name}: missing")
+            if sha256(self.path / name) != expected:
+                raise DataError(f"{self.path / name}: its sha256 is not the manifest's; the file was changed or damaged")
+        for extra in sorted(p.name for p in self.path.iterdir() if p.suffix in (".npy", ".npz")):
+            if extra not in listed:
+                raise DataError(f"{self.path / extra}: not in the manifest")
+
+
+def read_manifest(path: Path) -> dict:
+    """The manifest of a recording, checked for version and form."""
+    try:
+        manifest = json.loads((path / "manifest.json").read_text())
+    except FileNotFoundError:
+        raise DataError(f"{path}: no manifest.json here; it is not a recording, or one that was not finished") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path / 'manifest.json'}: {error}") from None
+    missing = {"version", "shape", "frames_per_second", "action_size", "logged", "shards"} - set(manifest)
+    if missing:
+        raise DataError(f"{path / 'manifest.json'}: lacks {', '.join(sorted(missing))}")
+    if manifest["version"] != VERSION:
+        raise DataError(f"{path / 'manifest.json'}: version {manifest['version']}; this package reads {VERSION}")
+    return manifest
+
+
+def save_shard(path: Path, number: int, frames: np.ndarray, log: dict | None = None) -> dict:
+    """Write one shard, each file whole or not at all.
+
+    Args:
+        frames: uint8 (n, T, H, W, C).
+        log: ``actions`` (n, T, A), ``rewards`` and ``ends`` (n, T), or None.
+
+    Returns:
+        the shard's entry in the manifest.
+    """
+    entry = {"clips": len(frames), "frames": f"frames-{number:05d}.npy"}
+    entry["frames_sha256"] = write_whole(path / entry["frames"], lambda file: np.save(file, frames), digest=True)
+    if log is not None:
+        arrays = dict(zip(LOG, (log["actions"].astype(np.float32), log["rewards"].astype(np.float32), log["ends"].astype(bool))))
+        entry["log"] = f"log-{number:05d}.npz"
+        entry["log_sha256"] = write_whole(path / entry["log"], lambda file: np.savez(file, **arrays), digest=True)
+    return entry
+
+
+def save_manifest(path: Path, shape, frames_per_second: float, shards: list[dict], action_size: int = 0, **source) -> Videos:
+    """Finish a recording: write its manifest and open it. ``source`` says in words where the clips come from."""
+    manifest = {
+        "version": VERSION, "shape": [int(n) for n in shape], "frames_per_second": float(frames_per_second),
+        "action_size": action_size, "logged": bool(shards and "log" in shards[0]), "shards": shards, "source": source,
+    }  # fmt: skip
+    text = json.dumps(manifest, indent=1).encode()
+    write_whole(path / "manifest.json", lambda file: file.write(text))
+    return Videos.open(path)

@@ -1,0 +1,38 @@
+"""The door to the hidden constants and states. Only `evaluation` goes through it; training never does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..settings import DataError
+from .store import Videos
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What was hidden from the model: ``values`` by name, float32 (N,) constants and (N, T, ...) states, SI units."""
+
+    values: dict[str, np.ndarray]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.values[name]
+
+
+def truth(videos: Videos) -> Truth:
+    """The truth behind a recording, clip for clip.
+
+    Raises:
+        DataError: there is none (an ingested video has no truth), or it cannot be read.
+    """
+    folder = Path(videos.path).parent.parent / "truth" / Path(videos.path).name
+    files = sorted(folder.glob("truth-*.npz"))
+    if not files:
+        raise DataError(f"{folder}: no truth is kept for these videos")
+    try:
+        parts = [dict(np.load(file, allow_pickle=False)) for file in files]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder}: {error}") from None
+    return Truth({name: np.concatenate([part[name] for part in parts])[videos.index] for name in parts[0]})
