@@ -7,11 +7,15 @@ import os
 from pathlib import Path
 
 
-def write_whole(path: Path, write, digest: bool = False) -> str | None:
-    """Let ``write(file)`` fill a temporary file, sync it and move it into place: a kill leaves the old file or the new.
+def write_whole(path: Path, write, digest: bool = False, sync: bool = True) -> str | None:
+    """Let ``write(file)`` fill a temporary file and move it into place: a kill leaves the old file or the new.
+
+    Args:
+        digest: return the file's sha256, read back from the disk.
+        sync: wait until the disk has it, so that a power cut leaves the old file or the new, too.
 
     Returns:
-        the hex sha256 of the file where ``digest`` asks for it.
+        the hex sha256 where ``digest`` asks for it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -19,7 +23,8 @@ def write_whole(path: Path, write, digest: bool = False) -> str | None:
         with open(temporary, "wb") as file:
             write(file)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         result = sha256(temporary) if digest else None
         os.replace(temporary, path)
     finally:

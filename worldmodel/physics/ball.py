@@ -18,6 +18,8 @@ from ..settings import ConfigError, check_config
 
 REST_SPEED = 1e-3  # m/s; a slower rebound comes to rest. Its hop would be lower than 1e-6 m at g = 1 m/s^2.
 
+MARGIN = 0.05  # m; no clip starts closer to a wall
+
 
 @dataclass(frozen=True)
 class Ball:
@@ -28,14 +30,19 @@ class Ball:
     restitution: tuple[float, float] = (0.5, 0.95)  # share of the normal speed kept in a bounce
     drag: tuple[float, float] = (0.0, 0.0)  # 1/s; optional, 0 by default
     sideways: tuple[float, float] = (0.0, 0.0)  # m/s^2; optional gravity along x, 0 by default
-    speed: float = 3.0  # m/s, largest start speed on each axis
+    height: tuple[float, float] = (1.5, 3.6)  # m, of the start: in the upper part, so that every clip begins in flight
+    speed: float = 2.0  # m/s, largest start speed on each axis
 
     def __post_init__(self):
         check_config(self, box=(1e-3, 1e6), speed=(0.0, 1e6))
-        for name in ("radius", "restitution", "drag", "sideways"):
+        for name in ("radius", "restitution", "drag", "sideways", "height"):
             low, high = getattr(self, name)
             if not low <= high or (name != "sideways" and low < 0):
                 raise ConfigError(f"Ball.{name} is {(low, high)}; it must be a range low <= high, not negative")
+        if self.restitution[1] > 1:
+            raise ConfigError(f"Ball.restitution is {self.restitution}; above 1 a bounce would make energy")
+        if self.radius[1] + MARGIN >= self.box / 2:
+            raise ConfigError(f"Ball.radius is {self.radius}; it leaves no room in a box of {self.box} m")
 
     def draw(self, gravity: np.ndarray, rng: np.random.Generator) -> tuple[dict, dict]:
         """Draw the other constants and a start for clips whose ``gravity`` (N,) in m/s^2 is given.
@@ -46,8 +53,10 @@ class Ball:
         n = len(gravity)
         names = ("radius", "restitution", "drag", "sideways")
         constants = {"g": gravity} | {name: rng.uniform(*getattr(self, name), n) for name in names}
-        margin = constants["radius"][:, None] + 0.05
-        position = margin + rng.random((n, 2)) * (self.box - 2 * margin)
+        low = constants["radius"] + MARGIN
+        across = low + rng.random(n) * (self.box - 2 * low)
+        up = np.clip(rng.uniform(*self.height, n), low, self.box - low)
+        position = np.stack([across, up], 1)
         return constants, {"position": position, "velocity": rng.uniform(-self.speed, self.speed, (n, 2))}
 
     def simulate(self, constants: dict, start: dict, frames: int, dt: float) -> dict:
@@ -60,18 +69,40 @@ class Ball:
         position, velocity = np.empty((n, frames, 2)), np.empty((n, frames, 2))
         contacts = np.zeros((n, frames), np.int32)
         x, v = start["position"].astype(float), start["velocity"].astype(float)
-        acceleration = np.stack([constants["sideways"], -constants["g"]], 1)
-        low = np.repeat(constants["radius"][:, None], 2, 1)
-        walls = (low, self.box - low)
+        law = _Law(constants, self.box)
+        frame_phi = _phi(law.drag, dt)  # of a whole frame without a contact, the same in all frames
         position[:, 0], velocity[:, 0] = x, v
         for frame in range(1, frames):
-            x, v, contacts[:, frame] = _advance(x, v, acceleration, constants["drag"], constants["restitution"], walls, dt)
+            x, v, contacts[:, frame] = _advance(x, v, law, dt, frame_phi)
             position[:, frame], velocity[:, frame] = x, v
         return {"position": position, "velocity": velocity, "contacts": contacts}
 
 
+class _Law:
+    """A clip's constants spread over its two axes, each (N, 2); ``restitution`` is (N,). Rows can be picked out."""
+
+    def __init__(self, constants, box):
+        self.acceleration = np.stack([constants["sideways"], -constants["g"]], 1)
+        self.drag = np.repeat(constants["drag"][:, None], 2, 1)
+        self.low = np.repeat(constants["radius"][:, None], 2, 1)
+        self.high = box - self.low
+        self.restitution = constants["restitution"]
+
+    def __getitem__(self, rows):
+        picked = object.__new__(_Law)
+        picked.__dict__ = {name: value[rows] for name, value in self.__dict__.items()}
+        return picked
+
+    def felt(self, x, v):
+        """The acceleration that is not borne by a wall: 0 on an axis that rests against one."""
+        pressed = ((x <= self.low) & (self.acceleration < 0)) | ((x >= self.high) & (self.acceleration > 0))
+        return np.where(pressed & (v == 0), 0.0, self.acceleration)
+
+
 def _phi(drag, t):
     """phi1 and phi2 of the module's docstring; a series where drag * t is too small for the closed form."""
+    if not drag.any():
+        return t, t * t / 2
     s = drag * t
     small = s < 1e-3
     d = np.where(small, 1.0, drag)
@@ -80,8 +111,8 @@ def _phi(drag, t):
     return phi1, phi2
 
 
-def _fly(x, v, a, drag, t):
-    phi1, phi2 = _phi(drag, t)
+def _fly(x, v, a, drag, phi):
+    phi1, phi2 = phi
     return x + v * phi1 + a * phi2, v * (1 - drag * phi1) + a * phi1
 
 
@@ -93,10 +124,17 @@ def _turning_time(v, a, drag):
     return np.where(np.isfinite(t) & (t > 0), t, np.inf)
 
 
+def _crossing(distance, v, a):
+    """When ``distance`` >= 0 is covered from speed ``v`` at acceleration ``a``, in the form that does not cancel."""
+    root = np.sqrt(np.maximum(v * v + 2 * a * distance, 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num(np.where(v >= 0, 2 * distance / (v + root), (root - v) / a))
+
+
 def _first_contact(x, v, a, drag, low, high, left):
     """First time in (0, left] at which each axis meets a wall (infinite where none), and that wall."""
     turn = np.minimum(_turning_time(v, a, drag), left)
-    x_turn, x_end = _fly(x, v, a, drag, turn)[0], _fly(x, v, a, drag, left)[0]
+    x_turn, x_end = _fly(x, v, a, drag, _phi(drag, turn))[0], _fly(x, v, a, drag, _phi(drag, left))[0]
     at_turn = (x_turn < low) | (x_turn > high)
     hit = at_turn | (x_end < low) | (x_end > high)
     time, wall = np.full(x.shape, np.inf), np.zeros(x.shape)
@@ -108,9 +146,9 @@ def _first_contact(x, v, a, drag, low, high, left):
     x, v, a, drag, low, high = x[hit], v[hit], a[hit], drag[hit], low[hit], high[hit]
     target = np.where(outside < low, low, high)
     side = np.sign(outside - target)
-    t = (start + stop) / 2
+    t = np.clip(_crossing((target - x) * side, v * side, a * side), start, stop)  # exact where there is no drag
     for _ in range(100):
-        value, slope = _fly(x, v, a, drag, t)
+        value, slope = _fly(x, v, a, drag, _phi(drag, t))
         error = (value - target) * side  # negative before the contact, positive after it
         start, stop = np.where(error <= 0, t, start), np.where(error > 0, t, stop)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -124,26 +162,33 @@ def _first_contact(x, v, a, drag, low, high, left):
     return time, wall
 
 
-def _advance(x, v, acceleration, drag, restitution, walls, dt):
-    """One frame for all clips; clips that meet a wall go round the loop again with the time that is left."""
+def _advance(x, v, law, dt, frame_phi):
+    """One frame for all clips: they fly, and those that meet a wall, or turn and might, are done over with care."""
+    x_end, v_end = _fly(x, v, law.felt(x, v), law.drag, frame_phi)
+    count = np.zeros(len(x), np.int32)
+    meets = ((x_end < law.low) | (x_end > law.high) | (v * v_end < 0)).any(1)
+    rows = np.nonzero(meets)[0]
+    if len(rows):
+        x_end[rows], v_end[rows], count[rows] = _bounce(x[rows], v[rows], law[rows], dt)
+    return x_end, v_end, count
+
+
+def _bounce(x, v, law, dt):
+    """Fly for ``dt`` from contact to contact; clips that met a wall go round again with the time that is left."""
     x, v, count = x.copy(), v.copy(), np.zeros(len(x), np.int32)
     left, todo = np.full(len(x), float(dt)), np.arange(len(x))
     while len(todo):
-        xs, vs, low, high = x[todo], v[todo], walls[0][todo], walls[1][todo]
-        d = np.repeat(drag[todo, None], 2, 1)
-        a = acceleration[todo]
-        resting = (vs == 0) & (((xs <= low) & (a < 0)) | ((xs >= high) & (a > 0)))
-        a = np.where(resting, 0.0, a)
-        remaining = left[todo]
-        time, wall = _first_contact(xs, vs, a, d, low, high, np.repeat(remaining[:, None], 2, 1))
+        xs, vs, here, remaining = x[todo], v[todo], law[todo], left[todo]
+        a = here.felt(xs, vs)
+        time, wall = _first_contact(xs, vs, a, here.drag, here.low, here.high, np.repeat(remaining[:, None], 2, 1))
         axis = time.argmin(1)
         first = time[np.arange(len(todo)), axis]
         hit = first <= remaining
         step = np.where(hit, first, remaining)
-        xs, vs = _fly(xs, vs, a, d, step[:, None])
+        xs, vs = _fly(xs, vs, a, here.drag, _phi(here.drag, step[:, None]))
         rows, cols = np.nonzero(hit)[0], axis[hit]
-        rebound = -restitution[todo][rows] * vs[rows, cols]
-        pressed = acceleration[todo][rows, cols] * rebound < 0  # gravity drives it back into this wall
+        rebound = -here.restitution[rows] * vs[rows, cols]
+        pressed = here.acceleration[rows, cols] * rebound < 0  # gravity drives it back into this wall
         vs[rows, cols] = np.where(pressed & (np.abs(rebound) < REST_SPEED), 0.0, rebound)
         xs[rows, cols] = wall[rows, cols]
         x[todo], v[todo] = xs, vs

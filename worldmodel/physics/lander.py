@@ -57,9 +57,8 @@ class Lander:
         acceleration = constants["thrust"][:, None] * throttle
         acceleration[:, 1] -= constants["g"]
         x, v = state["position"], state["velocity"]
-        contact = np.minimum(
-            _first_crossing(x - self.radius, v, acceleration), _first_crossing(self.box - self.radius - x, -v, -acceleration)
-        )
+        low, high = x - self.radius, self.box - self.radius - x  # room left on either side of both axes
+        contact = np.minimum(_first_crossing(low, v, acceleration), _first_crossing(high, -v, -acceleration))
         time = np.minimum(contact.min(1), dt)[:, None]
         position = x + v * time + acceleration * time**2 / 2
         velocity = v + acceleration * time
@@ -70,7 +69,8 @@ class Lander:
         before = self._potential(x, v, constants["pad"])
         quality = np.exp(-((miss / (2 * self.near)) ** 2) - (speed / (2 * self.soft_speed)) ** 2)
         reward = self._potential(position, velocity, constants["pad"]) - before
-        reward = reward - self.fuel_cost * np.abs(throttle).sum(1) + np.where(touched, 5 * quality, 0) - np.where(ended & ~touched, 2.0, 0)
+        reward = reward - self.fuel_cost * np.abs(throttle).sum(1)
+        reward = reward + np.where(touched, 5 * quality, 0) - np.where(ended & ~touched, 2.0, 0)
         return {"position": position, "velocity": velocity, "landed": landed}, reward, ended
 
     def _potential(self, position, velocity, pad):
@@ -87,7 +87,7 @@ class Lander:
         x, v, thrust = state["position"], state["velocity"], constants["thrust"]
         height, offset = x[:, 1] - self.radius, constants["pad"] - x[:, 0]
         descent = -np.sqrt(0.5 + 2 * 4.0 * np.maximum(height - 0.05, 0))  # speed from which 4 m/s^2 stops it in time
-        descent = np.where((np.abs(offset) > self.near) & (height < 0.6), 0.3, descent)  # wait above the floor until near
+        descent = np.where((np.abs(offset) > self.near) & (height < 0.6), 0.3, descent)  # wait above until near
         up = (constants["g"] + (descent - v[:, 1]) / (2 * dt)) / thrust
         wanted = np.clip(3.0 * offset, -2.5, 2.5)
         side = (wanted - v[:, 0]) / (3 * dt) / (thrust * self.sideways_share)
@@ -95,7 +95,7 @@ class Lander:
 
 
 def _first_crossing(height, speed, acceleration):
-    """First time > 0 at which height + speed t + acceleration t^2 / 2 falls through 0; infinite where never. height >= 0."""
+    """First time > 0 at which height >= 0, with this speed and acceleration, falls through 0; infinite where never."""
     root = speed**2 - 2 * acceleration * height
     with np.errstate(divide="ignore", invalid="ignore"):
         root = np.sqrt(root)

@@ -74,4 +74,5 @@ def bodies(world: World, constants: dict, position: np.ndarray, channels: int) -
         return [disc(position, constants["radius"], world.colours["body"])]
     pad = np.zeros_like(position)
     pad[..., 0] = constants["pad"][:, None]
-    return [disc(pad, world.law.pad_height, world.colours["pad"]), disc(position, world.law.radius, world.colours["body"])]
+    law, colours = world.law, world.colours
+    return [disc(pad, law.pad_height, colours["pad"]), disc(position, law.radius, colours["body"])]

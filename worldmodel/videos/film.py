@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ..settings import DATA, ConfigError, DataError, generator, threads
 from .store import Videos, save_manifest, save_shard
 
 CLIPS_PER_SHARD = 1000
+CLIPS_PER_BLOCK = 50  # filmed at a time: small enough for the cache and for memory that is used again
 SPLITS = ("train", "validation", "test")  # each a stream of random numbers of its own, so that no clip is in two
 
 
@@ -33,7 +35,8 @@ class Film:
 
     def __post_init__(self):
         for value, known, what in (
-            (self.world, WORLDS, "world"), (self.scene, SCENES, "scene"), (self.band, BANDS, "band"), (self.split, SPLITS, "split"),
+            (self.world, WORLDS, "world"), (self.scene, SCENES, "scene"),
+            (self.band, BANDS, "band"), (self.split, SPLITS, "split"),
         ):  # fmt: skip
             if value not in known:
                 raise ConfigError(f"no {what} is called {value!r}; there are {', '.join(known)}")
@@ -65,7 +68,8 @@ def film(config: Film = Film(), root=DATA, workers: int | None = None, progress:
         delayed(_film_shard)(config, number, min(CLIPS_PER_SHARD, config.clips - start), path, truth)
         for number, start in enumerate(starts)
     )
-    pool = Parallel(n_jobs=min(workers or threads(), len(starts)), return_as="generator")
+    # Threads do: drawing, hashing and writing let go of the interpreter, and nothing has to be started or sent.
+    pool = Parallel(n_jobs=min(workers or threads(), len(starts)), prefer="threads", return_as="generator")
     shards = list(tqdm(pool(jobs), f"film {config.name}", len(starts), disable=not progress, unit="shard", leave=False))
     camera = SCENES[config.scene]
     shape = (config.frames, camera.size, camera.size, camera.channels)
@@ -77,20 +81,33 @@ def _film_shard(config: Film, number: int, clips: int, path: Path, truth: Path) 
     entry_path = truth / f"entry-{number:05d}.json"
     if entry_path.exists():
         entry = json.loads(entry_path.read_text())
-        if sha256(path / entry["frames"]) == entry["frames_sha256"]:
+        if all(_intact(path / entry[kind], entry[f"{kind}_sha256"]) for kind in ("frames", "log") if kind in entry):
             return entry
     # Law and look draw from different streams: the camera cannot tell of a constant.
     streams = (SPLITS.index(config.split), list(BANDS).index(config.band), number)
     law_rng, look_rng = generator(config.seed, 0, *streams), generator(config.seed, 1, *streams)
     constants, states, log = record_motion(config.world, clips, config.band, config.frames, law_rng)
     camera = SCENES[config.scene]
-    discs = bodies(world(config.world), constants, states["position"], camera.channels)
-    entry = save_shard(path, number, camera.film(discs, look_rng), log)
+    pictures = _pictures(config, constants, states["position"], look_rng)
+    entry = save_shard(path, number, clips, pictures, log)
     arrays = {name: np.asarray(value, np.float32) for name, value in (constants | states).items()}
     arrays["metres_per_pixel"] = np.full(clips, 1 / camera.pixels_per_metre, np.float32)
     write_whole(truth / f"truth-{number:05d}.npz", lambda file: np.savez(file, **arrays))
     write_whole(entry_path, lambda file: file.write(json.dumps(entry).encode()))
     return entry
+
+
+def _intact(file: Path, expected: str) -> bool:
+    return file.is_file() and sha256(file) == expected
+
+
+def _pictures(config: Film, constants: dict, position: np.ndarray, rng) -> Iterator[np.ndarray]:
+    """What the camera sees, a block of clips at a time: uint8 (n, T, H, W, C)."""
+    camera = SCENES[config.scene]
+    for start in range(0, len(position), CLIPS_PER_BLOCK):
+        rows = slice(start, start + CLIPS_PER_BLOCK)
+        here = {name: value[rows] for name, value in constants.items()}
+        yield camera.film(bodies(world(config.world), here, position[rows], camera.channels), rng)
 
 
 def record_motion(name: str, clips: int, band: str, frames: int, rng) -> tuple[dict, dict, dict | None]:
@@ -101,7 +118,9 @@ def record_motion(name: str, clips: int, band: str, frames: int, rng) -> tuple[d
         return constants, law.simulate(constants, state, frames, dt), None
     pilot = Pilot(clips, rng)
     states = {key: np.empty((clips, frames, 2)) for key in state}
-    log = {"actions": np.zeros((clips, frames, world(name).actions)), "rewards": np.zeros((clips, frames)), "ends": np.zeros((clips, frames), bool)}
+    shape = (clips, frames)
+    log = {"actions": np.zeros((*shape, world(name).actions)), "rewards": np.zeros(shape)}
+    log["ends"] = np.zeros(shape, bool)
     over = np.zeros(clips, bool)
     for t in range(frames):
         if t:
@@ -118,7 +137,7 @@ def record_motion(name: str, clips: int, band: str, frames: int, rng) -> tuple[d
 
 
 class Pilot:
-    """A scripted pilot with random aims, for the log: a drifting throttle, pulled toward a speed that it wants for a while.
+    """A scripted pilot with random aims, for the log: a drifting throttle, pulled for a while toward some speed.
 
     It knows nothing of g, the thrust or the pad, so that the log holds all kinds of touches and few good landings.
     """

@@ -9,7 +9,11 @@ Index t of a log describes the arrival at frame t: the action that led to it, th
 
 from __future__ import annotations
 
+import hashlib
+import io
+import itertools
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +23,7 @@ from ..files import sha256, write_whole
 from ..settings import DataError
 
 VERSION = 1
-LOG = ("actions", "rewards", "ends")
+LOG = {"actions": np.float32, "rewards": np.float32, "ends": bool}
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Videos:
             except (OSError, ValueError) as error:
                 raise DataError(f"{path / shard['frames']}: {error}") from None
             if frames.shape != (shard["clips"], *expected) or frames.dtype != np.uint8:
-                raise DataError(f"{path / shard['frames']}: holds {frames.dtype} {frames.shape}, not what the manifest states")
+                found = f"{frames.dtype} {frames.shape}"
+                raise DataError(f"{path / shard['frames']}: holds {found}, not what the manifest states")
             shards.append(frames)
         return cls(path, manifest, np.arange(sum(s["clips"] for s in manifest["shards"])), shards)
 
@@ -76,7 +81,7 @@ class Videos:
 
     def read(self, clips=None, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Frames [start, stop) of the clips at these positions (all by default): uint8 (n, t, H, W, C)."""
-        index = self.index if clips is None else self.index[clips]
+        index = self.index if clips is None else np.atleast_1d(self.index[clips])
         stop = self.shape[0] if stop is None else min(stop, self.shape[0])
         out = np.empty((len(index), stop - start, *self.shape[1:]), np.uint8)
         bounds = np.cumsum([0] + [s["clips"] for s in self.manifest["shards"]])
@@ -124,7 +129,7 @@ class Videos:
             if not (self.path / name).is_file():
                 raise DataError(f"{self.path / name}: missing")
             if sha256(self.path / name) != expected:
-                raise DataError(f"{self.path / name}: its sha256 is not the manifest's; the file was changed or damaged")
+                raise DataError(f"{self.path / name}: its sha256 is not the manifest's; it was changed or damaged")
         for extra in sorted(p.name for p in self.path.iterdir() if p.suffix in (".npy", ".npz")):
             if extra not in listed:
                 raise DataError(f"{self.path / extra}: not in the manifest")
@@ -143,29 +148,50 @@ def read_manifest(path: Path) -> dict:
         raise DataError(f"{path / 'manifest.json'}: lacks {', '.join(sorted(missing))}")
     if manifest["version"] != VERSION:
         raise DataError(f"{path / 'manifest.json'}: version {manifest['version']}; this package reads {VERSION}")
+    for shard in manifest["shards"]:
+        named = [shard.get("frames"), shard.get("log", "none")]
+        if not isinstance(shard.get("clips"), int) or not all(isinstance(n, str) and Path(n).name == n for n in named):
+            raise DataError(f"{path / 'manifest.json'}: shards has an entry that cannot be used: {shard}")
     return manifest
 
 
-def save_shard(path: Path, number: int, frames: np.ndarray, log: dict | None = None) -> dict:
+def save_shard(path: Path, number: int, clips: int, blocks: Iterable[np.ndarray], log: dict | None = None) -> dict:
     """Write one shard, each file whole or not at all.
 
     Args:
-        frames: uint8 (n, T, H, W, C).
-        log: ``actions`` (n, T, A), ``rewards`` and ``ends`` (n, T), or None.
+        clips: how many there are in all of the blocks.
+        blocks: uint8 (n, T, H, W, C) each. They are written and hashed as they come, while they are in the cache,
+            so a shard is never in memory as a whole.
+        log: ``actions`` (clips, T, A), ``rewards`` and ``ends`` (clips, T), or None.
 
     Returns:
         the shard's entry in the manifest.
     """
-    entry = {"clips": len(frames), "frames": f"frames-{number:05d}.npy"}
-    entry["frames_sha256"] = write_whole(path / entry["frames"], lambda file: np.save(file, frames), digest=True)
+    digest = hashlib.sha256()
+
+    def write(file):
+        blocks_left = iter(blocks)
+        first = next(blocks_left)
+        header = io.BytesIO()
+        form = {"descr": "|u1", "fortran_order": False, "shape": (clips, *first.shape[1:])}
+        np.lib.format.write_array_header_1_0(header, form)
+        for part in itertools.chain([header.getbuffer(), first], blocks_left):
+            part = np.ascontiguousarray(part).reshape(-1).data
+            digest.update(part)
+            file.write(part)
+
+    entry = {"clips": clips, "frames": f"frames-{number:05d}.npy"}
+    # No sync: it doubles the time, a kill loses nothing that was written, and after a power cut the sha256 tells.
+    write_whole(path / entry["frames"], write, sync=False)
+    entry["frames_sha256"] = digest.hexdigest()
     if log is not None:
-        arrays = dict(zip(LOG, (log["actions"].astype(np.float32), log["rewards"].astype(np.float32), log["ends"].astype(bool))))
+        arrays = {name: np.asarray(log[name], dtype) for name, dtype in LOG.items()}
         entry["log"] = f"log-{number:05d}.npz"
         entry["log_sha256"] = write_whole(path / entry["log"], lambda file: np.savez(file, **arrays), digest=True)
     return entry
 
 
-def save_manifest(path: Path, shape, frames_per_second: float, shards: list[dict], action_size: int = 0, **source) -> Videos:
+def save_manifest(path: Path, shape, frames_per_second: float, shards: list, action_size: int = 0, **source) -> Videos:
     """Finish a recording: write its manifest and open it. ``source`` says in words where the clips come from."""
     manifest = {
         "version": VERSION, "shape": [int(n) for n in shape], "frames_per_second": float(frames_per_second),
@@ -173,4 +199,6 @@ def save_manifest(path: Path, shape, frames_per_second: float, shards: list[dict
     }  # fmt: skip
     text = json.dumps(manifest, indent=1).encode()
     write_whole(path / "manifest.json", lambda file: file.write(text))
+    for left_behind in path.glob(".*.npy.*"):  # the half-written shards of a call that was killed
+        left_behind.unlink(missing_ok=True)
     return Videos.open(path)

@@ -1,0 +1,133 @@
+"""The camera draws what is there, to a hundredth of a pixel, and its look tells nothing of the law."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from worldmodel.physics import CLEAN, CLUTTER, Camera, Disc, bodies, world
+from worldmodel.settings import ConfigError, generator
+
+BLACK = Camera(background=0.0)
+
+
+def disc(centre, radius=0.25, colour=1.0, channels=1):
+    """A disc at centres (N, 2) or (N, T, 2) in m."""
+    centre = np.asarray(centre, float)
+    centre = centre[:, None] if centre.ndim == 2 else centre
+    return Disc(centre, np.broadcast_to(radius, (len(centre),)), np.full((len(centre), channels), colour))
+
+
+def seen(picture, camera):
+    """Centre in px from the lower left corner (N, T, 2), and area in px (N, T), of what is brighter than black."""
+    light = picture[..., 0] / 255
+    ticks = np.arange(camera.size) + 0.5
+    area = light.sum((2, 3))
+    x, y = (light.sum(2) * ticks).sum(-1) / area, camera.size - (light.sum(3) * ticks).sum(-1) / area
+    return np.stack([x, y], -1), area
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_centroid_and_area_of_a_disc(size):
+    rng, camera = np.random.default_rng(0), replace(BLACK, size=size)
+    centre, radius = rng.uniform(0.5, 3.5, (2000, 2)), rng.uniform(0.2, 0.3, 2000)
+    where, area = seen(camera.film([disc(centre, radius)], rng), camera)
+    scale = camera.pixels_per_metre
+    assert np.abs(where[:, 0] - scale * centre).max() < 0.02
+    assert np.abs(area[:, 0] / (np.pi * (scale * radius) ** 2) - 1).max() < 0.02
+    # A lander's pad and its body are drawn as well as that.
+    where, area = seen(camera.film([disc(centre, 0.125)], rng), camera)
+    assert np.abs(where[:, 0] - scale * centre).max() < 0.02
+    assert np.abs(area / (np.pi * (scale * 0.125) ** 2) - 1).max() < 0.02
+
+
+def test_the_edges_of_the_picture():
+    rng = np.random.default_rng(1)
+    centre = np.array([(0, 2), (4, 2), (2, 0), (2, 4), (0, 0), (4, 4), (-3, 2), (2, 9)])
+    picture = BLACK.film([disc(centre)], rng)
+    _, area = seen(picture[:6], BLACK)
+    whole = np.pi * 4**2
+    assert np.allclose(area[:4, 0], whole / 2, rtol=0.02) and np.allclose(area[4:, 0], whole / 4, rtol=0.03)
+    assert not picture[6:].any()  # outside of the picture there is nothing to draw
+    assert picture[0, 0, 32, 0, 0] == 255 and picture[2, 0, 63, 32, 0] == 255  # y up: row 63 is the floor
+    everywhere = BLACK.film([disc([(2.0, 2.0)], 9.0)], rng)
+    assert (everywhere == 255).all()
+    on_the_wall = seen(BLACK.film([disc([(0.25, 2.0), (2.0, 3.75)])], rng), BLACK)[0]
+    assert np.abs(on_the_wall[:, 0] - [(4, 32), (32, 60)]).max() < 0.03  # a soft rim's outer half is cut off
+
+
+def test_colour_and_order():
+    camera = Camera(channels=3, background=0.2)
+    red, blue = np.array([[1.0, 0.0, 0.0]]), np.array([[0.0, 0.0, 1.0]])
+    at = np.array([[[2.0, 2.0]]])
+    picture = camera.film([Disc(at, np.array([0.5]), red), Disc(at, np.array([0.25]), blue)], np.random.default_rng(2))
+    assert picture.shape == (1, 1, 64, 64, 3) and picture.dtype == np.uint8
+    assert (picture[0, 0, 32, 32] == (0, 0, 255)).all() and (picture[0, 0, 32, 38] == (255, 0, 0)).all()
+    assert (picture[0, 0, 2, 2] == 51).all()
+    grey = Camera(background=0.2).film([disc([(2.0, 2.0)], 0.5)], np.random.default_rng(2))
+    only_red = camera.film([Disc(at, np.array([0.5]), red)], np.random.default_rng(2))
+    assert (only_red[..., 0] == grey[..., 0]).all()
+
+
+def test_every_body_of_the_worlds_is_in_the_picture():
+    position = np.array([[[1.0, 3.0]]])
+    ball = CLEAN.film(bodies(world("ball"), {"radius": np.array([0.25])}, position, 1), np.random.default_rng(3))
+    assert ball[0, 0, 16, 16, 0] == round(0.9 * 255) and ball[0, 0, 40, 40, 0] == 26
+    lander = CLEAN.film(bodies(world("lander"), {"pad": np.array([2.0])}, position, 1), np.random.default_rng(3))
+    assert lander[0, 0, 16, 16, 0] == round(0.9 * 255) and abs(int(lander[0, 0, 63, 32, 0]) - 127) <= 1
+
+
+@pytest.mark.parametrize("noise", [0.01, 0.05])
+def test_noise_has_the_stated_deviation(noise):
+    camera = Camera(noise=noise, background=0.5)
+    picture = camera.film([disc(np.full((4, 10, 2), -3.0))], np.random.default_rng(4)).astype(float)
+    assert picture.std() == pytest.approx(255 * noise, rel=0.02) and picture.mean() == pytest.approx(127.5, abs=0.6)
+    fresh = picture.reshape(40, -1)
+    assert np.abs(np.corrcoef(fresh) - np.eye(40)).max() < 0.08  # drawn anew in each frame
+
+
+def test_a_texture_is_one_per_clip_and_keeps_still():
+    camera = Camera(texture=0.3, vary=0.2)
+    picture = camera.film([disc(np.full((5, 4, 2), -3.0))], np.random.default_rng(5))
+    assert (picture == picture[:, :1]).all() and len(np.unique(picture[:, 0].reshape(5, -1), axis=0)) == 5
+    assert picture[:, 0].std((1, 2)).min() > 5 and np.ptp(picture[:, 0].mean((1, 2))) > 5
+
+
+def test_the_look_depends_on_its_own_generator_alone():
+    """The same look whatever the law drew, so a picture without its body holds nothing of a constant."""
+    rng = np.random.default_rng(6)
+    far = [disc(np.full((3, 6, 2), -3.0), radius, colour) for radius, colour in ((0.2, 0.9), (0.3, 0.5))]
+    looks = [CLUTTER.film([body], generator(0, 1)) for body in far]
+    assert (looks[0] == looks[1]).all()
+    near = CLUTTER.film([disc(rng.uniform(1.9, 2.1, (3, 6, 2)))], generator(0, 1))
+    corner = np.s_[:, :, :20, :20]
+    assert (near[corner] == looks[0][corner]).all() and (near != looks[0]).any()
+    other = CLUTTER.film([far[0]], generator(1, 1))
+    assert (other != looks[0]).mean() > 0.5
+
+
+def test_no_distractors_change_nothing_and_distractors_move():
+    body = disc(np.random.default_rng(7).uniform(1, 3, (4, 10, 2)))
+    plain = CLEAN.film([body], generator(0))
+    assert (replace(CLEAN, distractors=0).film([body], generator(1)) == plain).all()
+    quiet = replace(CLEAN, distractors=2).film([body], generator(0))
+    assert (quiet != plain).any((1, 2, 3, 4)).all()
+    away = replace(CLEAN, distractors=2).film([disc(np.full((4, 10, 2), -3.0))], generator(0))
+    assert (away[:, 1:] != away[:, :-1]).any((2, 3, 4)).all()
+
+
+@pytest.mark.parametrize("camera", [CLEAN, replace(CLUTTER, noise=0.0)])
+def test_one_body_on_a_plain_ground_is_drawn_as_on_any_other(camera):
+    """The short way for a plain ground and the way for any ground agree, and a chunk's border shows nowhere."""
+    rng = np.random.default_rng(8)
+    body = disc(rng.uniform(0.3, 3.7, (40, 30, 2)), rng.uniform(0.2, 0.3, 40), 0.9)
+    nothing = disc(np.full((40, 30, 2), -3.0))
+    one, two = camera.film([body], generator(0)), camera.film([nothing, body], generator(0))
+    assert (one == two).all()
+
+
+@pytest.mark.parametrize("wrong", [{"size": 4}, {"metres": 0.0}, {"channels": 2}, {"background": 1.5}, {"noise": -0.1},
+                                   {"texture": float("nan")}, {"distractors": -1}, {"vary": 0.6}])  # fmt: skip
+def test_settings_out_of_range_are_refused_by_name(wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        Camera(**wrong)

@@ -1,0 +1,191 @@
+"""Recordings: the same bytes from the same seed, whatever interrupts them; the truth in a tree of its own."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from worldmodel.physics import BANDS, world
+from worldmodel.settings import ConfigError, DataError
+from worldmodel.videos import Film, Videos, film, truth
+
+module = import_module("worldmodel.videos.film")
+BALL = Film(clips=50, frames=6)
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    monkeypatch.setattr(module, "CLIPS_PER_SHARD", 20)
+    monkeypatch.setattr(module, "CLIPS_PER_BLOCK", 8)
+
+
+def record(config, root, **kwargs):
+    return film(config, root, progress=False, **kwargs)
+
+
+def bytes_below(root):
+    files = sorted(p for p in root.rglob("*") if p.is_file())
+    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+@pytest.mark.parametrize("config", [BALL, Film("lander", 50, 6, "clutter")])
+def test_the_same_seed_gives_the_same_bytes(tmp_path, config):
+    videos = record(config, tmp_path / "one", workers=1)
+    record(config, tmp_path / "two", workers=2)
+    assert bytes_below(tmp_path / "one") == bytes_below(tmp_path / "two")
+    assert len(videos) == 50 and [s["clips"] for s in videos.manifest["shards"]] == [20, 20, 10]
+    assert videos.frames_per_second == 20 and videos.manifest["source"]["world"] == config.world
+    videos.verify()
+
+
+@pytest.mark.parametrize("change", [{"split": "test"}, {"split": "validation"}, {"band": "earth"}, {"seed": 1}])
+def test_no_two_recordings_share_a_clip(tmp_path, change):
+    both = [record(Film(clips=50, frames=6, **other), tmp_path) for other in ({}, change)]
+    clips = np.concatenate([videos.frames.reshape(50, -1) for videos in both])
+    assert len(np.unique(clips, axis=0)) == 100
+    starts = np.concatenate([truth(videos)["position"][:, 0] for videos in both])
+    assert len(np.unique(starts, axis=0)) == 100
+
+
+KILLED = """
+import os, signal, sys
+from importlib import import_module
+from worldmodel.videos import Film
+film = import_module("worldmodel.videos.film")
+film.CLIPS_PER_SHARD, film.CLIPS_PER_BLOCK = 20, 8
+pictures, shards = film._pictures, []
+
+def killed_on_the_way(config, *rest):
+    shards.append(1)
+    for number, block in enumerate(pictures(config, *rest)):
+        if len(shards) == 2 and number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield block
+
+film._pictures = killed_on_the_way
+film.film(Film(sys.argv[2], 50, 6, "clutter"), sys.argv[1], workers=1, progress=False)
+"""
+
+
+@pytest.mark.parametrize("name", ["ball", "lander"])
+def test_a_killed_recording_goes_on_to_the_same_bytes(tmp_path, monkeypatch, name):
+    environment = os.environ | {"PYTHONPATH": str(Path(module.__file__).parents[2])}
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "cut"), name]
+    done = subprocess.run(command, env=environment, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    config = Film(name, 50, 6, "clutter")
+    folder = tmp_path / "cut" / "videos" / config.name
+    assert (folder / "frames-00000.npy").exists() and not (folder / "frames-00001.npy").exists()
+    assert list(folder.glob(".frames-00001.npy.*"))  # killed in the middle of writing it
+    with pytest.raises(DataError, match="not finished"):
+        Videos.open(folder)
+    filmed, shard = [], module._pictures
+    monkeypatch.setattr(module, "_pictures", lambda *args: filmed.append(1) or shard(*args))
+    record(config, tmp_path / "cut", workers=1)
+    assert len(filmed) == 2  # the first of the three shards was taken over
+    record(config, tmp_path / "whole", workers=1)
+    assert bytes_below(tmp_path / "cut") == bytes_below(tmp_path / "whole")
+
+
+def test_a_damaged_shard_is_filmed_again_when_the_recording_goes_on(tmp_path):
+    videos = record(BALL, tmp_path / "one")
+    before = bytes_below(tmp_path)
+    (videos.path / "manifest.json").unlink()
+    (videos.path / "frames-00000.npy").unlink()
+    flipped = bytearray((videos.path / "frames-00001.npy").read_bytes())
+    flipped[-1] ^= 1
+    (videos.path / "frames-00001.npy").write_bytes(flipped)
+    record(BALL, tmp_path / "one")
+    assert bytes_below(tmp_path) == before
+
+
+def test_a_finished_recording_is_opened_and_another_one_is_refused(tmp_path, monkeypatch):
+    videos = record(BALL, tmp_path)
+    monkeypatch.setattr(module, "_film_shard", None)
+    assert (record(BALL, tmp_path).frames == videos.frames).all()
+    manifest = videos.path / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"source": {"world": "other"}}))
+    with pytest.raises(DataError, match="another recording"):
+        record(BALL, tmp_path)
+
+
+@pytest.mark.parametrize("band", BANDS)
+def test_the_truth_lies_in_its_own_tree(tmp_path, band):
+    videos = record(Film(clips=50, frames=6, band=band), tmp_path)
+    assert {p.suffix for p in videos.path.iterdir()} == {".npy", ".json"}
+    words = (videos.path / "manifest.json").read_text()
+    assert not any(word in words for word in ('"g"', "restitution", "position"))
+    hidden = truth(videos[10:30])
+    assert hidden["g"].shape == (20,) and hidden["position"].shape == (20, 6, 2)
+    assert all(value.dtype == np.float32 for value in hidden.values.values())
+    assert (hidden["g"] == truth(videos)["g"][10:30]).all() and np.allclose(hidden["metres_per_pixel"], 4 / 64)
+    g = hidden["g"][:, None]
+    assert ((np.array(BANDS[band])[:, 0] <= g) & (g <= np.array(BANDS[band])[:, 1])).any(1).all()
+    # The picture shows what the truth says: the brightness above the background has its middle at the position, but
+    # that the soft rim of a ball on a wall lies outside of the picture.
+    bright = videos[10:30].frames[..., 0].astype(float) - 26
+    ticks = np.arange(64) + 0.5
+    x = (bright.sum(2) * ticks).sum(-1) / bright.sum((2, 3)) / 16
+    y = 4 - (bright.sum(3) * ticks).sum(-1) / bright.sum((2, 3)) / 16
+    assert np.abs(np.stack([x, y], -1) - hidden["position"]).max() < 0.03 / 16
+
+
+def test_no_truth(tmp_path):
+    videos = record(BALL, tmp_path)
+    for file in (tmp_path / "truth" / BALL.name).glob("*.npz"):
+        file.unlink()
+    with pytest.raises(DataError, match="no truth"):
+        truth(videos)
+    (tmp_path / "truth" / BALL.name / "truth-00000.npz").write_bytes(b"no zip")
+    with pytest.raises(DataError, match="truth"):
+        truth(videos)
+
+
+def test_the_log_describes_the_arrival(tmp_path):
+    videos = record(Film("lander", 60, 40), tmp_path)
+    hidden, actions, rewards, ends = truth(videos), videos.actions, videos.rewards, videos.ends
+    assert actions.shape == (60, 40, 2) and rewards.shape == ends.shape == (60, 40)
+    assert not actions[:, 0].any() and not rewards[:, 0].any() and not ends[:, 0].any()
+    assert np.abs(actions).max() <= 1 and 0.5 < ends.any(1).mean() <= 1
+    assert ends.sum(1).max() == 1
+    law, over = world("lander").law, np.zeros(60, bool)
+    constants = {name: hidden[name].astype(float) for name in ("g", "thrust", "pad")}
+    for t in range(1, 40):
+        before = {name: hidden[name][:, t - 1].astype(float) for name in ("position", "velocity")}
+        after, reward, ended = law.step(constants, before, actions[:, t].astype(float), 1 / 20)
+        assert np.abs(after["position"] - hidden["position"][:, t])[~over].max(initial=0) < 1e-4
+        assert np.abs(reward - rewards[:, t])[~over].max(initial=0) < 1e-3
+        assert (ended == ends[:, t])[~over].all()
+        still = videos.frames[over]  # after the end the picture stands, nobody acts and nothing is earned
+        assert (still[:, t] == still[:, t - 1]).all()
+        assert not actions[over, t].any() and not rewards[over, t].any() and not ends[over, t].any()
+        over |= ends[:, t]
+
+
+@pytest.mark.parametrize("wrong", [{"world": "moon"}, {"scene": "dark"}, {"band": "mars"}, {"split": "all"},
+                                   {"clips": 0}, {"frames": 0}, {"seed": -1}])  # fmt: skip
+def test_settings_out_of_range_are_refused_by_name(wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        Film(**wrong)
+
+
+def test_memory_stays_flat(tmp_path):
+    """Filming ten times as many clips takes no more memory: a recording is never held as a whole."""
+    program = (
+        "import resource, sys; from worldmodel.videos import Film, film\n"
+        "film(Film(clips=int(sys.argv[2])), sys.argv[1], workers=1, progress=False)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(module.__file__).parents[2])}
+    used = []
+    for clips in (100, 1000):
+        command = [sys.executable, "-c", program, str(tmp_path), str(clips)]
+        used.append(int(subprocess.run(command, env=environment, timeout=60, capture_output=True, check=True).stdout))
+    assert used[1] - used[0] < 60_000  # KB; the recording itself has 160,000

@@ -1,0 +1,6 @@
+"""Floor 2: encoder, evidence, dynamics, decoder, and the world model that joins them. torch only."""
+
+from .belief import Belief
+from .world_model import LatentState, WorldModel, WorldModelConfig, at_rest
+
+__all__ = ["Belief", "LatentState", "WorldModel", "WorldModelConfig", "at_rest"]

@@ -1,0 +1,77 @@
+"""Belief: what the model holds to be constant in a world, gathered as evidence frame by frame.
+
+A small network turns each window of latents into a guess and a weight for every constant; the belief is their running
+weighted mean, like the posterior of a Gaussian mean under known precisions. No recurrence: all frames of a clip at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..settings import ConfigError
+
+PRIOR_WEIGHT = 1e-2  # the weight of the prior mean, which is 0
+SPEED_SCALE = 20.0  # latents move by about 1/20 a frame; differences are brought to order 1
+
+
+@dataclass(frozen=True)
+class Belief:
+    """``mean`` and ``weight`` of each constant, tensors (..., K). ``weight`` counts the prior's `PRIOR_WEIGHT`."""
+
+    mean: torch.Tensor
+    weight: torch.Tensor
+
+    def merge(self, other: Belief) -> Belief:
+        """What follows from the evidence of both, gathered in two clips of one world; the prior counts once.
+
+        Raises:
+            ConfigError: the beliefs are about different numbers of constants.
+        """
+        if self.mean.shape[-1] != other.mean.shape[-1]:
+            raise ConfigError(f"cannot merge beliefs over {self.mean.shape[-1]} and {other.mean.shape[-1]} constants")
+        weight = self.weight + other.weight - PRIOR_WEIGHT
+        return Belief((self.mean * self.weight + other.mean * other.weight) / weight, weight)
+
+    def __getitem__(self, index) -> Belief:
+        return Belief(self.mean[index], self.weight[index])
+
+
+class Evidence(nn.Module):
+    """Windows of points (and of actions) -> a guess and a weight for each constant, and the speed of every point."""
+
+    def __init__(self, latents: int, actions: int, constants: int, window: int, width: int):
+        super().__init__()
+        self.latents, self.constants, self.window = latents, constants, window
+        moves = (window - 1) * latents + window * actions
+        self.linear = nn.Linear(moves, constants)  # carries on in a straight line beyond the range it was trained in
+        self.network = nn.Sequential(
+            nn.Linear(moves + latents, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
+            nn.Linear(width, 2 * constants + latents),
+        )  # fmt: skip
+        nn.init.normal_(self.linear.weight, std=0.02)
+
+    def forward(self, points: torch.Tensor, actions: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Args: points (B, T + window - 1, D), actions (B, T + window - 1, A). Returns guess, weight (B, T, K), speed (B, T, D)."""
+        moves = (points[:, 1:] - points[:, :-1]) * SPEED_SCALE
+        moves = moves.unfold(1, self.window - 1, 1).transpose(2, 3).flatten(2)
+        if actions is not None:
+            moves = torch.cat([moves, actions.unfold(1, self.window, 1).transpose(2, 3).flatten(2)], -1)
+        latest = points[:, self.window - 1 :]
+        last_move = points[:, self.window - 1 :] - points[:, self.window - 2 : -1]
+        guess, weight, speed = self.network(torch.cat([moves, latest], -1)).split(
+            [self.constants, self.constants, self.latents], -1
+        )
+        return self.linear(moves) + guess, F.softplus(weight), last_move + speed / SPEED_SCALE
+
+
+def accumulate(guess: torch.Tensor, weight: torch.Tensor, before: Belief | None = None) -> Belief:
+    """The belief after each frame from guesses and weights (B, T, K), on top of ``before`` (B, K) or of the prior."""
+    total, mass = torch.cumsum(weight * guess, 1), torch.cumsum(weight, 1)
+    if before is None:
+        return Belief(total / (mass + PRIOR_WEIGHT), mass + PRIOR_WEIGHT)
+    mass = mass + before.weight.unsqueeze(1)
+    return Belief((total + (before.mean * before.weight).unsqueeze(1)) / mass, mass)

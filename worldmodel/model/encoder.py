@@ -1,0 +1,49 @@
+"""Encoder: one frame -> a few points, and a vector for what does not move.
+
+A point is the weighted mean of patch positions, as in deep spatial autoencoders (Finn et al. 2016), with two changes that
+make it sharp to a few hundredths of a pixel: each map of weights is standardised over the picture, so that whatever stands
+out is found from the first step; and each patch shifts its own position, so that a mean is not tied to the patch grid.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+PATCH = 4  # pixels a side; a stem on patches costs a third of a stack of strided convolutions at equal width
+
+
+def patch_grid(size: int) -> torch.Tensor:
+    """Middles of the patches in image coordinates, x right and y up, each in (-1, 1): (2, cells), row by row from the top."""
+    n = size // PATCH
+    middle = (torch.arange(n) + 0.5) / n * 2 - 1
+    return torch.stack([middle.repeat(n), -middle.repeat_interleave(n)])
+
+
+class PointEncoder(nn.Module):
+    """Frames (B, C, H, W) in 0 to 1 -> points (B, 2K) in image coordinates, appearance (B, A)."""
+
+    def __init__(self, size: int, channels: int, points: int, appearance: int, width: int):
+        super().__init__()
+        self.points = points
+        self.stem = nn.Conv2d(channels, width, 2 * PATCH, PATCH, PATCH // 2)
+        self.around = nn.Conv2d(width, width, 3, 1, 1)
+        self.mix = nn.Conv2d(width, width, 1)
+        self.head = nn.Conv2d(width, 3 * points, 1)  # per point: a weight and a shift (x, y)
+        self.appearance = nn.Linear(width, appearance)
+        self.sharpness = nn.Parameter(torch.tensor(2.0))
+        self.register_buffer("grid", patch_grid(size), persistent=False)
+        self.reach = 2.0 * PATCH / size * 2  # a patch may shift its position by up to two patches
+
+    def forward(self, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        h = F.silu(self.stem(frames))
+        h = h + F.silu(self.around(h))
+        h = h + F.silu(self.mix(h))
+        maps = self.head(h).flatten(2).float()  # the means below need more than bfloat16
+        weight, shift = maps[:, : self.points], maps[:, self.points :].unflatten(1, (self.points, 2))
+        weight = (weight - weight.mean(-1, keepdim=True)) / (weight.std(-1, keepdim=True) + 1e-4)
+        weight = F.softplus(self.sharpness * (weight - 2))
+        place = self.grid + self.reach * torch.tanh(shift)
+        points = (weight.unsqueeze(2) * place).sum(-1) / weight.sum(-1, keepdim=True)
+        return points.flatten(1), self.appearance(h.float().mean((2, 3)))

@@ -1,0 +1,87 @@
+"""What training minimises: see the frame again, move smoothly, and foretell the latents many frames on."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from .belief import PRIOR_WEIGHT
+from .world_model import LatentState, WorldModel, to_pixels
+
+PIXEL_ERROR = 0.1  # px; open-loop errors count linearly above it, so that rare misses at contacts do not drown flight
+
+
+def find_loss(model: WorldModel, frames, straighten: float) -> dict[str, torch.Tensor]:
+    """Reconstruction of two frames of each short clip, uint8 (B, L, H, W, C), and straightness of the points' paths.
+
+    Appearance is averaged over the clip, so what moves must go through the points.
+
+    Args:
+        straighten: weight of the third difference of the points, as a share of their spread (label-free smoothness:
+            a body in flight has none; a relative penalty cannot be escaped by shrinking). 0 until the body is found.
+    """
+    points, appearance = model.encode(frames)
+    shown = [0, points.shape[1] // 2]
+    appearance = appearance.mean(1, keepdim=True).expand(-1, 2, -1)
+    target = to_pixels(frames[:, shown], points.device)
+    painted = model.paint(points[:, shown], appearance)
+    reconstruction = F.mse_loss(painted, target) * target[0, 0].numel() / 100
+    third = points[:, 3:] - 3 * points[:, 2:-1] + 3 * points[:, 1:-2] - points[:, :-3]
+    straightness = (torch.sqrt(third**2 + 1e-8) / (points.std((0, 1)) + 1e-2)).mean()
+    return {"loss": reconstruction + straighten * straightness, "reconstruction": reconstruction, "straightness": straightness}
+
+
+def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torch.Tensor, ends: torch.Tensor, horizon: int):
+    """Error of ``horizon`` imagined frames from several starts in each clip, in px; and of reward and end where logged.
+
+    A belief gathered up to the start must serve; for half of the starts (those whose ``ends`` lie later) evidence from
+    after the imagined stretch is added. A constant is a constant: so frames in which nothing shows it, such as a ball at
+    rest, learn to keep silent, though no rollout from there would ever notice.
+
+    Args:
+        clips: ``points`` (B, T, D), ``appearance`` (B, T, A), and for logged videos ``actions`` (B, T, A), ``rewards``,
+            ``ends``, ``valid`` (B, T); ``valid`` is 0 after an episode's end.
+        starts: (B, S) frames to imagine from.
+        ends: (B, S) frames up to which later evidence is added; none where it is not beyond start + horizon.
+    """
+    points, actions = clips["points"], clips.get("actions")
+    state = model.track(points, clips["appearance"], actions)
+    rows = torch.arange(len(points), device=points.device)[:, None]
+    mass = state.belief.weight - PRIOR_WEIGHT
+    total = state.belief.mean * state.belief.weight
+    # Windows that reach back into the imagined stretch are left out: the first clear of it is `window` frames on.
+    clear = (starts + horizon + model.config.window - 1).clamp(max=points.shape[1] - 1)
+    later = torch.maximum(ends, clear)
+    total = total[rows, starts] + total[rows, later] - total[rows, clear]
+    mass = mass[rows, starts] + mass[rows, later] - mass[rows, clear] + PRIOR_WEIGHT
+    begin = state[rows, starts]
+    flat = begin.points.flatten(0, 1), begin.speed.flatten(0, 1), (total / mass).flatten(0, 1)
+    steps = starts[..., None] + torch.arange(1, horizon + 1, device=points.device)  # (B, S, horizon)
+    path = _roll(model, *flat, None if actions is None else actions[rows[..., None], steps].flatten(0, 1), horizon)
+    target = points[rows[..., None], steps].flatten(0, 1)
+    error = (path - target) * (model.config.size / 2)
+    error = torch.sqrt(error**2 + PIXEL_ERROR**2) - PIXEL_ERROR
+    if "valid" in clips:
+        error = error * clips["valid"][rows[..., None], steps].flatten(0, 1).unsqueeze(-1)
+    losses = {"loss": error.mean(), "open_loop": error.mean()}
+    if model.outcome is not None:
+        losses["outcome"] = outcome_loss(model, state, clips)
+        losses["loss"] = losses["loss"] + losses["outcome"]
+    return losses
+
+
+def _roll(model, points, speed, constants, actions, horizon):
+    path = []
+    for step in range(horizon):
+        points, speed = model.dynamics(points, speed, constants, None if actions is None else actions[:, step])
+        path.append(points)
+    return torch.stack(path, 1)
+
+
+def outcome_loss(model: WorldModel, state: LatentState, clips: dict) -> torch.Tensor:
+    """Squared error of the reward and cross-entropy of the end, over the frames up to the end of each episode."""
+    reward, end = model.outcome(state)
+    each = (reward - clips["rewards"]) ** 2 + F.binary_cross_entropy_with_logits(end, clips["ends"], reduction="none")
+    valid = clips["valid"].clone()
+    valid[:, 0] = 0  # nothing led to the first frame
+    return (each * valid).sum() / valid.sum()

@@ -1,0 +1,205 @@
+"""The world model: observe frames, imagine on, decode what was imagined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..settings import ConfigError, check_config
+from .belief import Belief, Evidence, accumulate
+from .decoder import PatchDecoder
+from .dynamics import SecondOrderDynamics
+from .encoder import PATCH, PointEncoder
+from .heads import OutcomeHead
+
+
+@dataclass(frozen=True)
+class WorldModelConfig:
+    """Sizes. The shape of the frames and of the actions comes from the videos."""
+
+    size: int = 64  # pixels a side
+    channels: int = 1  # 1 grey, 3 RGB
+    actions: int = 0  # numbers in an action; 0 for a world that is only watched
+    rewards: bool = False  # learn reward and end of an episode from the log
+    points: int = 4  # points that a frame is reduced to
+    appearance: int = 4  # numbers for what stays the same throughout a clip
+    constants: int = 8  # numbers in the belief
+    window: int = 5  # frames in a piece of evidence
+    encoder_width: int = 24
+    decoder_width: int = 64
+    dynamics_width: int = 192
+
+    def __post_init__(self):
+        check_config(self, size=(2 * PATCH, 1024), actions=(0, 64), points=(1, 64), appearance=(1, 256))
+        check_config(self, constants=(1, 256), window=(3, 32), encoder_width=(1, 4096), decoder_width=(1, 4096))
+        check_config(self, dynamics_width=(1, 8192))
+        if self.size % PATCH or self.channels not in (1, 3):
+            raise ConfigError(f"size must be a multiple of {PATCH} and channels 1 or 3, not {self.size} and {self.channels}")
+
+
+@dataclass(frozen=True)
+class LatentState:
+    """What the model believes after each frame: tensors with leading (B, T)."""
+
+    points: torch.Tensor  # (B, T, D) in image coordinates, D = 2 x points
+    speed: torch.Tensor  # (B, T, D) a frame
+    appearance: torch.Tensor  # (B, T, A) mean over the frames seen
+    belief: Belief  # (B, T, K)
+    seen: torch.Tensor  # (B, T, 1) frames seen so far
+    action: torch.Tensor | None = None  # (B, T, A) the action that led here
+
+    def __getitem__(self, index) -> LatentState:
+        """Index or slice (B, T): ``state[:, -1:]`` is the last moment of every clip."""
+        return LatentState(
+            self.points[index], self.speed[index], self.appearance[index], self.belief[index], self.seen[index],
+            None if self.action is None else self.action[index],
+        )  # fmt: skip
+
+    def vector(self) -> torch.Tensor:
+        """Everything in one vector (B, T, 2D + 2K + A): what probes and policies read."""
+        log_weight = torch.log(self.belief.weight)
+        return torch.cat([self.points, self.speed, self.belief.mean, log_weight, self.appearance], -1)
+
+
+class WorldModel(nn.Module):
+    """Encoder, evidence, dynamics and decoder behind `observe`, `imagine` and `decode`."""
+
+    def __init__(self, config: WorldModelConfig = WorldModelConfig()):
+        super().__init__()
+        self.config = c = config
+        latents = 2 * c.points
+        self.encoder = PointEncoder(c.size, c.channels, c.points, c.appearance, c.encoder_width)
+        self.decoder = PatchDecoder(c.size, c.channels, c.points, c.appearance, c.decoder_width)
+        self.evidence = Evidence(latents, c.actions, c.constants, c.window, c.dynamics_width)
+        self.dynamics = SecondOrderDynamics(latents, c.actions, c.constants, c.dynamics_width)
+        self.outcome = OutcomeHead(2 * latents + c.constants + c.appearance, c.actions, c.dynamics_width) if c.rewards else None
+        self.to(memory_format=torch.channels_last)
+
+    @property
+    def device(self) -> torch.device:
+        return self.encoder.sharpness.device
+
+    @property
+    def feature_size(self) -> int:
+        """Length of `LatentState.vector`."""
+        return 4 * self.config.points + 2 * self.config.constants + self.config.appearance
+
+    def encode(self, frames) -> tuple[torch.Tensor, torch.Tensor]:
+        """Frame by frame: uint8 (B, T, H, W, C) -> points (B, T, D), appearance (B, T, A).
+
+        Raises:
+            ConfigError: the frames have another shape than the model was built for.
+        """
+        c = self.config
+        if frames.ndim != 5 or tuple(frames.shape[2:]) != (c.size, c.size, c.channels):
+            raise ConfigError(f"frames {tuple(frames.shape)}: this model takes (B, T, {c.size}, {c.size}, {c.channels})")
+        batch = to_pixels(frames, self.device)
+        points, appearance = self.encoder(batch.flatten(0, 1).contiguous(memory_format=torch.channels_last))
+        return points.unflatten(0, batch.shape[:2]), appearance.unflatten(0, batch.shape[:2])
+
+    def observe(self, frames, actions=None, before: LatentState | None = None) -> LatentState:
+        """Watch frames and say what is believed after each.
+
+        Args:
+            frames: uint8 (B, T, H, W, C), array or tensor.
+            actions: (B, T, A), the action that led to each frame; zeros where it is left out.
+            before: the state that the clip so far has led to; the frames carry it on.
+        """
+        return self.track(*self.encode(frames), actions, before)
+
+    def track(self, points, appearance, actions=None, before: LatentState | None = None) -> LatentState:
+        """`observe` for frames that are already encoded: points (B, T, D), appearance (B, T, A)."""
+        c, reach = self.config, self.config.window - 1
+        if c.actions:
+            actions = points.new_zeros(*points.shape[:2], c.actions) if actions is None else as_tensor(actions, points)
+        elif actions is not None:
+            raise ConfigError("this model was built without actions")
+        if before is None:  # the first frame stands in for those before it
+            window, window_actions = points[:, :1].expand(-1, reach, -1), points.new_zeros(len(points), reach, c.actions)
+            total, seen = 0.0, 0.0
+        else:
+            short = max(0, reach - before.points.shape[1])
+            window = torch.cat([before.points[:, :1].expand(-1, short, -1), before.points[:, -reach:]], 1)
+            last = before[:, -1:]
+            total, seen = last.appearance * last.seen, last.seen
+            if c.actions:
+                pad = points.new_zeros(len(points), short, c.actions)
+                window_actions = torch.cat([pad, before.action[:, -reach:]], 1)
+        window_actions = torch.cat([window_actions, actions], 1) if c.actions else None
+        guess, weight, speed = self.evidence(torch.cat([window, points], 1), window_actions)
+        belief = accumulate(guess, weight, None if before is None else before.belief[:, -1])
+        seen = seen + torch.arange(1, points.shape[1] + 1, device=points.device).view(1, -1, 1).expand(len(points), -1, 1)
+        mean = (total + torch.cumsum(appearance, 1)) / seen
+        return LatentState(points, speed, mean, belief, seen.float(), actions)
+
+    def imagine(self, state: LatentState, actions: torch.Tensor | int, belief: Belief | None = None) -> LatentState:
+        """Carry the last moment of ``state`` on without frames.
+
+        Args:
+            actions: (B, S, A) or, in a world that is only watched, a number of steps S.
+            belief: the constants (B, K) to imagine under, instead of those that were observed.
+
+        Returns:
+            the S imagined moments; appearance and belief stay as they are.
+        """
+        steps = actions if isinstance(actions, int) else actions.shape[1]
+        if (self.config.actions > 0) == isinstance(actions, int):
+            raise ConfigError(f"this model takes {'actions (B, S, A)' if self.config.actions else 'a number of steps'}")
+        last = state[:, -1]
+        belief = belief or last.belief
+        points, speed, path = last.points, last.speed, []
+        for step in range(steps):
+            points, speed = self.dynamics(points, speed, belief.mean, None if isinstance(actions, int) else actions[:, step])
+            path.append((points, speed))
+        points, speed = (torch.stack(parts, 1) for parts in zip(*path))
+
+        def hold(value):
+            return value.unsqueeze(1).expand(-1, steps, -1)
+
+        kept = Belief(hold(belief.mean), hold(belief.weight))
+        return LatentState(points, speed, hold(last.appearance), kept, hold(last.seen), None if isinstance(actions, int) else actions)
+
+    def paint(self, points: torch.Tensor, appearance: torch.Tensor) -> torch.Tensor:
+        """The decoder over (B, T): float (B, T, C, H, W)."""
+        return self.decoder(points.flatten(0, 1), appearance.flatten(0, 1)).unflatten(0, points.shape[:2])
+
+    @torch.no_grad()
+    def decode(self, state: LatentState) -> torch.Tensor:
+        """Frames of a state, uint8 (B, T, H, W, C)."""
+        frames = self.paint(state.points, state.appearance).movedim(2, -1)
+        return (frames * 255).round().clamp(0, 255).to(torch.uint8)
+
+    def reward(self, state: LatentState) -> tuple[torch.Tensor, torch.Tensor]:
+        """Expected reward and the probability of an end on arrival in each moment of ``state``, both (B, T).
+
+        Raises:
+            ConfigError: the model was trained on videos without rewards.
+        """
+        if self.outcome is None:
+            raise ConfigError("this model was trained on videos without rewards")
+        reward, end = self.outcome(state)
+        return reward, torch.sigmoid(end)
+
+    @torch.no_grad()
+    def features(self, frames, batch: int = 64) -> np.ndarray:
+        """What a probe sees: float32 (B, T, F), the state after each frame, a batch of clips at a time."""
+        parts = [self.observe(frames[i : i + batch]).vector().cpu().numpy() for i in range(0, len(frames), batch)]
+        return np.concatenate(parts)
+
+
+def to_pixels(frames, device) -> torch.Tensor:
+    """uint8 (B, T, H, W, C), array or tensor -> float (B, T, C, H, W) in 0 to 1 on the device."""
+    frames = torch.as_tensor(np.ascontiguousarray(frames) if isinstance(frames, np.ndarray) else frames)
+    return frames.to(device).movedim(-1, -3).float() / 255
+
+
+def as_tensor(values, like: torch.Tensor) -> torch.Tensor:
+    return torch.as_tensor(values, dtype=like.dtype, device=like.device)
+
+
+def at_rest(state: LatentState) -> LatentState:
+    """The same moment with every speed set to zero."""
+    return replace(state, speed=torch.zeros_like(state.speed))

@@ -1,0 +1,28 @@
+"""Probing: arrays in, numbers out. What can be read from features, against which control, limit and interval.
+
+Knows no model and no torch, so the features of anybody's model can be measured with it.
+"""
+
+from .bounds import disc_sigma, gravity_sd, oracle_gravity, quantisation_noise, track
+from .controls import first_frame_cells, pca_features, permuted, shuffle_time
+from .probes import RidgeProbe, median_relative_error, r2, ridge
+from .statistics import Report, bootstrap, meets
+
+__all__ = [
+    "Report",
+    "RidgeProbe",
+    "bootstrap",
+    "disc_sigma",
+    "first_frame_cells",
+    "gravity_sd",
+    "median_relative_error",
+    "meets",
+    "oracle_gravity",
+    "pca_features",
+    "permuted",
+    "quantisation_noise",
+    "r2",
+    "ridge",
+    "shuffle_time",
+    "track",
+]

@@ -1,0 +1,116 @@
+"""Saved models: safetensors beside a manifest with the sha256 of every file; the manifest is replaced last, and whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from ..files import sha256, write_whole
+from ..model import WorldModel, WorldModelConfig
+from ..settings import CheckpointError, WorldModelError
+
+FORMAT = 1
+
+
+def save(model: WorldModel, path, step: int = 0, optimizer: torch.optim.Optimizer | None = None, **about) -> Path:
+    """Write a model (and, for resuming, its optimiser) into the folder ``path``.
+
+    A kill at any moment leaves the earlier checkpoint or this one: files carry the step in their names, and the manifest
+    that names them is moved into place last. ``about`` is anything JSON that should travel along.
+    """
+    path = Path(path)
+    parts = {"weights": dict(model.state_dict())}
+    if optimizer is not None:
+        parts["optimizer"] = _flatten(optimizer)
+    files = {}
+    for part, tensors in parts.items():
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        name = f"{part}-{step:07d}.safetensors"
+        blob = safetensors.torch.save(tensors)
+        files[part] = {"file": name, "sha256": write_whole(path / name, lambda file, blob=blob: file.write(blob), digest=True)}
+    manifest = {"format": FORMAT, "config": asdict(model.config), "step": step, "files": files, "about": about}
+    text = json.dumps(manifest, indent=1).encode()
+    write_whole(path / "manifest.json", lambda file: file.write(text))
+    kept = {entry["file"] for entry in files.values()}
+    for old in path.glob("*.safetensors"):
+        if old.name not in kept:
+            old.unlink()
+    return path
+
+
+def load(path, device: str = "cpu") -> WorldModel:
+    """Open a saved model, checked: every byte against its sha256, every tensor against the config.
+
+    Raises:
+        CheckpointError: missing, damaged, of another format, or weights that do not fit; the message names the file.
+    """
+    path = Path(path)
+    manifest = read_manifest(path)
+    try:
+        model = WorldModel(WorldModelConfig(**manifest["config"]))
+    except (TypeError, WorldModelError) as error:
+        raise CheckpointError(f"{path / 'manifest.json'}: {error}") from None
+    file, tensors = _tensors(path, manifest, "weights")
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CheckpointError(f"{file}: {error}") from None
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise CheckpointError(f"{file}: holds weights that are not finite")
+    return model.to(device).eval()
+
+
+def load_optimizer(path, optimizer: torch.optim.Optimizer) -> None:
+    """Put the saved state back into an optimiser over the same parameters."""
+    path = Path(path)
+    file, tensors = _tensors(path, read_manifest(path), "optimizer")
+    for group in optimizer.param_groups:
+        for number, parameter in enumerate(group["params"]):
+            state = {key.split(".")[1]: value for key, value in tensors.items() if key.split(".")[0] == str(number)}
+            if state:
+                device = parameter.device
+                optimizer.state[parameter] = {k: v if k == "step" else v.to(device) for k, v in state.items()}
+
+
+def read_manifest(path: Path) -> dict:
+    """The manifest of a saved model, checked for its form."""
+    file = Path(path) / "manifest.json"
+    try:
+        manifest = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise CheckpointError(f"{file}: missing; no model is saved here") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file}: {error}") from None
+    if not isinstance(manifest, dict) or {"format", "config", "step", "files"} - set(manifest):
+        raise CheckpointError(f"{file}: not the manifest of a model")
+    if manifest["format"] != FORMAT:
+        raise CheckpointError(f"{file}: format {manifest['format']}; this package reads {FORMAT}")
+    return manifest
+
+
+def _tensors(path: Path, manifest: dict, part: str) -> tuple[Path, dict]:
+    entry = manifest["files"].get(part)
+    if entry is None:
+        raise CheckpointError(f"{path / 'manifest.json'}: holds no {part}")
+    file = path / Path(entry["file"]).name  # a name, never a path that leads elsewhere
+    if not file.is_file():
+        raise CheckpointError(f"{file}: missing")
+    if sha256(file) != entry["sha256"]:
+        raise CheckpointError(f"{file}: its sha256 is not the manifest's; the file is damaged or incomplete")
+    try:
+        return file, safetensors.torch.load_file(file)
+    except Exception as error:  # safetensors has an error type of its own, which its Python package does not always export
+        raise CheckpointError(f"{file}: {error}") from None
+
+
+def _flatten(optimizer) -> dict[str, torch.Tensor]:
+    (group,) = optimizer.param_groups
+    return {
+        f"{number}.{key}": value
+        for number, parameter in enumerate(group["params"])
+        for key, value in optimizer.state.get(parameter, {}).items()
+    }

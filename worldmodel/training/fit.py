@@ -1,0 +1,215 @@
+"""Fit a world model to videos, in two phases: find what moves (encoder, decoder), then foretell it (evidence, dynamics).
+
+The second phase runs on latents that were encoded once, and so costs no convolutions. What a step draws follows from
+(seed, phase, step) alone: a resumed run needs no generator state to go on bit for bit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from ..model import WorldModel, WorldModelConfig
+from ..model.objectives import find_loss, predict_loss
+from ..settings import ConfigError, TrainingDiverged, check_config, choose_device, generator
+from ..videos import Videos
+from . import checkpoint
+from .log import Log
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How to train. A step of `find` sees ``find_clips`` short stretches, one of `predict` ``predict_clips`` whole clips."""
+
+    seed: int = 0
+    find_steps: int = 1500
+    find_clips: int = 24
+    find_frames: int = 6  # length of a stretch
+    find_rate: float = 4e-3  # peak learning rate
+    straighten: float = 0.3  # weight of straightness, once the body is found
+    predict_steps: int = 4000
+    predict_clips: int = 128
+    predict_rate: float = 3e-3
+    starts: int = 4  # rollouts from each clip in a step
+    horizon: int = 10  # frames in a rollout
+    save_every: int = 500  # steps between checkpoints
+    bf16: bool = True  # where the hardware has it, for the convolutions
+
+    def __post_init__(self):
+        check_config(self, find_steps=(0, 1e7), predict_steps=(0, 1e7), find_clips=(1, 1e5), predict_clips=(1, 1e5))
+        check_config(self, find_frames=(4, 1e4), find_rate=(0, 1), predict_rate=(0, 1), straighten=(0, 1e3))
+        check_config(self, starts=(1, 1e4), horizon=(1, 1e3), save_every=(1, 1e7), seed=(0, 2**31))
+
+    @property
+    def steps(self) -> int:
+        return self.find_steps + self.predict_steps
+
+
+FULL = FitConfig()
+QUICK = FitConfig(find_steps=500, predict_steps=700)
+PRESETS = {"quick": QUICK, "full": FULL}
+
+
+def fit(
+    videos: Videos,
+    config: FitConfig = FULL,
+    sizes: WorldModelConfig = WorldModelConfig(),
+    out=None,
+    device: str = "auto",
+    progress: bool = True,
+    tensorboard: bool = False,
+) -> WorldModel:
+    """Train a world model on frames (and on the log, where there is one). Never opens the truth.
+
+    Args:
+        sizes: the model; size, channels, actions and rewards are taken from the videos.
+        out: a folder for checkpoints and log; a run found there goes on where it was saved.
+
+    Raises:
+        ConfigError: the clips are too short, or ``out`` holds a run with other settings.
+        TrainingDiverged: a loss that is not finite, naming step and clips; the last checkpoint stays.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, after a checkpoint was saved.
+    """
+    shortest = max(config.find_frames, config.horizon + 1)
+    if not len(videos) or videos.shape[0] < shortest:
+        raise ConfigError(f"{len(videos)} clips of {videos.shape[0]} frames: training needs clips of {shortest} frames or more")
+    size = videos.shape[1]
+    sizes = replace(sizes, size=size, channels=videos.shape[3], actions=videos.action_size, rewards=videos.rewards is not None)
+    device = choose_device(device)
+    torch.manual_seed(config.seed)
+    model = WorldModel(sizes).to(device)
+    run = _Run(model, videos, config, device, Path(out) if out else None, progress, tensorboard)
+    run.resume()
+    with _stop_on_sigterm():
+        run.phase("find", 0, config.find_steps, config.find_rate, run.find_step)
+        run.phase("predict", config.find_steps, config.steps, config.predict_rate, run.predict_step)
+    return model.eval()
+
+
+class _Run:
+    """One training run: where it is, and what one step of each phase does."""
+
+    def __init__(self, model, videos, config, device, out, progress, tensorboard):
+        self.model, self.videos, self.config, self.device, self.out = model, videos, config, device, out
+        self.progress, self.step, self.optimizer = progress, 0, None
+        self.log = Log(out, tensorboard)
+        self.bf16 = config.bf16 and has_bf16(device)
+
+    def resume(self):
+        if self.out is None or not (self.out / "manifest.json").exists():
+            return
+        manifest = checkpoint.read_manifest(self.out)
+        if manifest["about"].get("fit") != asdict(self.config) or manifest["config"] != asdict(self.model.config):
+            raise ConfigError(f"{self.out}: holds a run with other settings; give another folder or the same settings")
+        self.model.load_state_dict(checkpoint.load(self.out).state_dict())
+        self.step = manifest["step"]
+
+    def phase(self, name, begin, end, rate, step_of_phase):
+        """Steps [begin, end) with one optimiser and one learning-rate schedule; passes over what a resumed run has done."""
+        if self.step >= end:
+            return
+        parts = {"find": ["encoder", "decoder"], "predict": ["evidence", "dynamics", "outcome"]}[name]
+        parameters = [p for part in parts if getattr(self.model, part) is not None for p in getattr(self.model, part).parameters()]
+        self.optimizer = torch.optim.AdamW(parameters, rate, weight_decay=1e-4)
+        if self.step > begin:
+            checkpoint.load_optimizer(self.out, self.optimizer)
+        if name == "predict":
+            self.clips = encode_all(self.model, self.videos)
+        bar = tqdm(range(self.step, end), name, end - begin, initial=self.step - begin, disable=not self.progress, leave=False)
+        started = time.perf_counter()
+        try:
+            for step in bar:
+                share = (step - begin) / (end - begin)
+                for group in self.optimizer.param_groups:
+                    group["lr"] = rate * min(1, (step - begin + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-5
+                losses, clips = step_of_phase(step, share)
+                if not math.isfinite(losses["loss"].item()):
+                    raise TrainingDiverged(f"step {step} ({name}): the loss is {losses['loss'].item()}; clips {clips[:8].tolist()} ...")
+                self.optimizer.zero_grad()
+                losses["loss"].backward()
+                torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+                self.optimizer.step()
+                self.step = step + 1
+                if self.step % 50 == 0 or self.step == end:
+                    values = {key: value.item() for key, value in losses.items()}
+                    self.log.write(step=self.step, phase=name, seconds=time.perf_counter() - started, **values)
+                    bar.set_postfix(loss=f"{values['loss']:.3f}")
+                if self.step % self.config.save_every == 0 or self.step == end:
+                    self.save()
+        except KeyboardInterrupt:
+            self.save()
+            raise
+
+    def save(self):
+        if self.out is not None:
+            checkpoint.save(self.model, self.out, self.step, self.optimizer, fit=asdict(self.config))
+
+    def find_step(self, step, share):
+        c, rng = self.config, generator(self.config.seed, 0, step)
+        clips = rng.integers(0, len(self.videos), c.find_clips)
+        start = int(rng.integers(0, self.videos.shape[0] - c.find_frames + 1))
+        frames = torch.from_numpy(self.videos.read(clips, start, start + c.find_frames))
+        straighten = c.straighten * float(np.clip(3 * share - 0.6, 0, 1))  # first find, then straighten
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
+            return find_loss(self.model, frames, straighten), clips
+
+    def predict_step(self, step, share):
+        c, rng = self.config, generator(self.config.seed, 1, step)
+        clips, frames = rng.integers(0, len(self.videos), c.predict_clips), self.videos.shape[0]
+        starts = rng.integers(0, frames - c.horizon, (c.predict_clips, c.starts))
+        ends = rng.integers(0, frames, starts.shape) * (rng.random(starts.shape) < 0.5)
+        batch = {name: values[clips] for name, values in self.clips.items()}
+        starts, ends = torch.from_numpy(starts).to(self.device), torch.from_numpy(ends).to(self.device)
+        return predict_loss(self.model, batch, starts, ends, c.horizon), clips
+
+
+@torch.no_grad()
+def encode_all(model: WorldModel, videos: Videos, batch: int = 32) -> dict[str, torch.Tensor]:
+    """Every clip as latents, with its log: what `predict_loss` takes, on the model's device."""
+    parts = [model.encode(videos.read(np.arange(i, min(i + batch, len(videos))))) for i in range(0, len(videos), batch)]
+    clips = {"points": torch.cat([p for p, _ in parts]), "appearance": torch.cat([a for _, a in parts])}
+    if not all(torch.isfinite(value).all() for value in clips.values()):
+        raise TrainingDiverged("the encoder's latents are not finite")
+    if videos.action_size:
+        ends = videos.ends
+        clips["actions"] = torch.from_numpy(videos.actions)
+        clips["rewards"], clips["ends"] = torch.from_numpy(videos.rewards), torch.from_numpy(ends).float()
+        clips["valid"] = torch.from_numpy(np.cumsum(ends, 1) - ends == 0).float()
+    return {name: value.to(model.device) for name, value in clips.items()}
+
+
+def has_bf16(device: str) -> bool:
+    """Whether bfloat16 is worth it: on a GPU that has it, and on a CPU whose vector unit multiplies it."""
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported()
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+@contextlib.contextmanager
+def _stop_on_sigterm():
+    """Let SIGTERM do what Ctrl-C does while training runs (only the main thread may set a handler)."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
