@@ -1,4 +1,4 @@
-"""Encoder: one frame -> a few points, and a vector for what does not move.
+"""Encoder: one frame -> a few points that may move, and an appearance for what stays: anchors (points too) and a vector.
 
 A point is the weighted mean of patch positions, as in deep spatial autoencoders (Finn et al. 2016), with two changes that
 make it sharp to a few hundredths of a pixel: each map of weights is standardised over the picture, so that whatever stands
@@ -22,16 +22,16 @@ def patch_grid(size: int) -> torch.Tensor:
 
 
 class PointEncoder(nn.Module):
-    """Frames (B, C, H, W) in 0 to 1 -> points (B, 2K) in image coordinates, appearance (B, A)."""
+    """Frames (B, C, H, W) in 0 to 1 -> points (B, 2K) in image coordinates, appearance (B, 2 anchors + vector)."""
 
-    def __init__(self, size: int, channels: int, points: int, appearance: int, width: int):
+    def __init__(self, size: int, channels: int, points: int, anchors: int, vector: int, width: int):
         super().__init__()
-        self.points = points
+        self.moving, self.points = points, points + anchors
         self.stem = nn.Conv2d(channels, width, 2 * PATCH, PATCH, PATCH // 2)
         self.around = nn.Conv2d(width, width, 3, 1, 1)
         self.mix = nn.Conv2d(width, width, 1)
-        self.head = nn.Conv2d(width, 3 * points, 1)  # per point: a weight and a shift (x, y)
-        self.appearance = nn.Linear(width, appearance)
+        self.head = nn.Conv2d(width, 3 * self.points, 1)  # per point: a weight and a shift (x, y)
+        self.vector = nn.Linear(width, vector)
         self.sharpness = nn.Parameter(torch.tensor(2.0))
         self.register_buffer("grid", patch_grid(size), persistent=False)
         self.reach = 2.0 * PATCH / size * 2  # a patch may shift its position by up to two patches
@@ -46,4 +46,5 @@ class PointEncoder(nn.Module):
         weight = F.softplus(self.sharpness * (weight - 2))
         place = self.grid + self.reach * torch.tanh(shift)
         points = (weight.unsqueeze(2) * place).sum(-1) / weight.sum(-1, keepdim=True)
-        return points.flatten(1), self.appearance(h.float().mean((2, 3)))
+        points, anchors = points[:, : self.moving], points[:, self.moving :]
+        return points.flatten(1), torch.cat([anchors.flatten(1), self.vector(h.float().mean((2, 3)))], 1)

@@ -24,8 +24,9 @@ class WorldModelConfig:
     channels: int = 1  # 1 grey, 3 RGB
     actions: int = 0  # numbers in an action; 0 for a world that is only watched
     rewards: bool = False  # learn reward and end of an episode from the log
-    points: int = 4  # points that a frame is reduced to
-    appearance: int = 4  # numbers for what stays the same throughout a clip
+    points: int = 4  # points that may move from frame to frame
+    anchors: int = 2  # points that stay where they are throughout a clip
+    vector: int = 4  # numbers for all else that stays the same throughout a clip
     constants: int = 8  # numbers in the belief
     window: int = 5  # frames in a piece of evidence
     encoder_width: int = 24
@@ -33,11 +34,16 @@ class WorldModelConfig:
     dynamics_width: int = 192
 
     def __post_init__(self):
-        check_config(self, size=(2 * PATCH, 1024), actions=(0, 64), points=(1, 64), appearance=(1, 256))
+        check_config(self, size=(2 * PATCH, 1024), actions=(0, 64), points=(1, 64), anchors=(0, 64), vector=(1, 256))
         check_config(self, constants=(1, 256), window=(3, 32), encoder_width=(1, 4096), decoder_width=(1, 4096))
         check_config(self, dynamics_width=(1, 8192))
         if self.size % PATCH or self.channels not in (1, 3):
             raise ConfigError(f"size must be a multiple of {PATCH} and channels 1 or 3, not {self.size} and {self.channels}")
+
+    @property
+    def appearance(self) -> int:
+        """Numbers in the appearance: two for each anchor, and the vector."""
+        return 2 * self.anchors + self.vector
 
 
 @dataclass(frozen=True)
@@ -71,8 +77,8 @@ class WorldModel(nn.Module):
         super().__init__()
         self.config = c = config
         latents = 2 * c.points
-        self.encoder = PointEncoder(c.size, c.channels, c.points, c.appearance, c.encoder_width)
-        self.decoder = PatchDecoder(c.size, c.channels, c.points, c.appearance, c.decoder_width)
+        self.encoder = PointEncoder(c.size, c.channels, c.points, c.anchors, c.vector, c.encoder_width)
+        self.decoder = PatchDecoder(c.size, c.channels, c.points, c.anchors, c.vector, c.decoder_width)
         self.evidence = Evidence(latents, c.actions, c.constants, c.window, c.dynamics_width)
         self.dynamics = SecondOrderDynamics(latents, c.actions, c.constants, c.dynamics_width)
         self.outcome = OutcomeHead(2 * latents + c.constants + c.appearance, c.actions, c.dynamics_width) if c.rewards else None

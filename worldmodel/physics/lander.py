@@ -21,7 +21,7 @@ class Lander:
 
     box: float = 4.0  # m
     radius: float = 0.25  # m
-    pad_height: float = 0.125  # m, radius of the half-disc that marks the spot
+    pad_height: float = 0.2  # m, radius of the half-disc that marks the spot
     thrust: tuple[float, float] = (36.0, 44.0)  # m/s^2, thrust over mass at full throttle upward
     sideways_share: float = 0.25  # full sideways thrust as a share of full upward thrust
     soft_speed: float = 1.5  # m/s, fastest touch that counts as a landing

@@ -33,7 +33,7 @@ class World:
 
 WORLDS = {
     "ball": World("ball", Ball()),
-    "lander": World("lander", Lander(), ACTIONS, {"pad": 0.5, "body": 0.9}),
+    "lander": World("lander", Lander(), ACTIONS, {"pad": 0.6, "body": 0.9}),
 }
 
 
