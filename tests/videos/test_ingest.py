@@ -210,6 +210,27 @@ def test_frames_that_an_edit_cut_away_are_not_missed(tmp_path):
     assert np.abs(centre(frames) * 2 - 8 - 2 * np.arange(10, 40)).max() < 0.5
 
 
+def test_a_title_in_another_encoding_does_no_harm(tmp_path):
+    path = encode(tmp_path / "a.mkv", moving_square(20))
+    path.write_bytes(path.read_bytes().replace(b"Lavf", b"L\xe4vf"))
+    assert len(ingest(path, tmp_path, SMALL, skip_bad=False, progress=False)) == 2
+
+
+@pytest.mark.parametrize("suffix", CODECS)
+def test_random_damage_is_a_fault_or_nothing(tmp_path, suffix):
+    rng = np.random.default_rng(0)
+    good, path = encode(tmp_path / f"good{suffix}", moving_square(12)).read_bytes(), tmp_path / f"bad{suffix}"
+    for trial in range(12):
+        damaged = bytearray(good)
+        for _ in range(rng.integers(1, 30)):
+            damaged[rng.integers(400 if trial % 2 else len(good))] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            ingest(path, tmp_path / str(trial), SMALL, skip_bad=False, progress=False)
+        except VideoFileError as error:
+            assert error.path.name == path.name
+
+
 def test_sound_beside_the_picture_is_left_out(tmp_path):
     path = tmp_path / "talkie.mkv"
     with av.open(str(path), "w") as container:

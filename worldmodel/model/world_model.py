@@ -57,12 +57,16 @@ class LatentState:
     seen: torch.Tensor  # (B, T, 1) frames seen so far
     action: torch.Tensor | None = None  # (B, T, A) the action that led here
 
+    def apply(self, function, *others: LatentState) -> LatentState:
+        """``function`` over each tensor, beside the same tensor of the ``others``."""
+        states = (self, *others)
+        belief = Belief(*(function(*(getattr(s.belief, name) for s in states)) for name in ("mean", "weight")))
+        names = ["points", "speed", "appearance", "seen"] + ["action"] * (self.action is not None)
+        return LatentState(belief=belief, **{name: function(*(getattr(s, name) for s in states)) for name in names})
+
     def __getitem__(self, index) -> LatentState:
         """Index or slice (B, T): ``state[:, -1:]`` is the last moment of every clip."""
-        return LatentState(
-            self.points[index], self.speed[index], self.appearance[index], self.belief[index], self.seen[index],
-            None if self.action is None else self.action[index],
-        )  # fmt: skip
+        return self.apply(lambda value: value[index])
 
     def vector(self) -> torch.Tensor:
         """Everything in one vector (B, T, 2D + 2K + A): what probes and policies read."""

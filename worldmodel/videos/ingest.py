@@ -126,12 +126,14 @@ def _decode_whole(path: Path, config: Ingest, scratch) -> np.ndarray:
     if path.stat().st_size == 0:
         raise VideoFileError(path, "the file is empty")
     try:
-        with av.open(str(path.resolve()), options={"format_whitelist": DEMUXERS}) as container:
+        options = {"format_whitelist": DEMUXERS}
+        with av.open(str(path.resolve()), options=options, metadata_errors="replace") as container:
             for picture in _resample(_frames(path, container, config), config):
                 scratch.write(picture.data)
                 count += 1
-    except (av.FFmpegError, OSError) as error:
-        raise VideoFileError(path, f"not a video, or a damaged one ({error.strerror or error})") from None
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise VideoFileError(path, f"not a video, or a damaged one ({reason})") from None
     if count < config.frames:
         raise VideoFileError(path, f"too short: {count} frames at {config.frames_per_second:g} a second, "
                                    f"and a clip takes {config.frames}")  # fmt: skip
@@ -147,7 +149,6 @@ def _frames(path: Path, container, config: Ingest) -> Iterator[tuple[float, av.V
     stream, shown, hidden, start, time, end = streams[0], 0, 0, None, -np.inf, 0.0
     if stream.codec_context is None:
         raise VideoFileError(path, "damaged, or of a codec that FFmpeg does not know")
-    stream.thread_type = "AUTO"
     _check_size(path, stream.width, stream.height, config)
     declared = float(container.duration or 0) / av.time_base
     if declared > config.max_seconds:

@@ -1,0 +1,84 @@
+"""The dream as an environment: a trained world model imagines what follows an action, thousands of dreams at a time."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from ..model import LatentState, WorldModel
+from ..settings import ConfigError
+from ..training import encode_all
+from ..videos import Videos
+
+
+class DreamEnv(VectorEnv):
+    """Observations are features (N, F), the `LatentState.vector`; actions (N, A) in [-1, 1]; both tensors on the model's device.
+
+    A dream begins at a random moment of a logged clip, with what had been seen by then. Rewards and ends come from the
+    model's heads. Steps can be differentiated: a reward carries its gradient back to the actions before it. As in
+    `PhysicsEnv`, the step after an end starts the next episode and ignores its action.
+    """
+
+    metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
+
+    def __init__(self, model: WorldModel, videos: Videos, num_envs: int = 1, limit: int = 60, earliest: int = 2):
+        """Args: earliest: the first frame of a clip at which a dream may begin; limit: frames to a dream's end at the latest.
+
+        Raises:
+            ConfigError: the model knows no actions or no rewards.
+        """
+        if not model.config.actions or model.outcome is None:
+            raise ConfigError("a dream needs a model that was trained on logged actions and rewards")
+        self.model, self.num_envs, self.limit = model, num_envs, limit
+        with torch.no_grad():
+            clips = encode_all(model, videos)
+            self.bank = model.track(clips["points"], clips["appearance"], clips["actions"])
+        alive = (clips["valid"] * (1 - clips["ends"])).bool()
+        alive[:, :earliest] = False
+        self.starts = alive.nonzero()
+        if not len(self.starts):
+            raise ConfigError("no logged clip lasts long enough for a dream to begin in it")
+        self.single_observation_space = gym.spaces.Box(-np.inf, np.inf, (model.feature_size,), np.float32)
+        self.single_action_space = gym.spaces.Box(-1, 1, (model.config.actions,), np.float32)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.state: LatentState | None = None
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None):
+        super().reset(seed=seed)
+        self.state = self._draw()
+        self.age = torch.zeros(self.num_envs, dtype=torch.long, device=self.model.device)
+        self.over = torch.zeros_like(self.age, dtype=torch.bool)
+        return self.state.vector()[:, 0], {}
+
+    def step(self, actions):
+        """As in Gymnasium; ``info["end_probability"]`` (N,) is the soft form of ``terminated``, with its gradient."""
+        if self.state is None:
+            raise ConfigError("reset the environment before the first step")
+        actions = torch.as_tensor(actions, dtype=torch.float32, device=self.model.device)
+        if not (torch.isfinite(actions).all() and (actions.abs() <= 1).all()):
+            raise ConfigError("an action must be finite and lie in [-1, 1]")
+        fresh = self.over
+        after = self.model.imagine(self.state, actions.unsqueeze(1))
+        reward, end = (value[:, 0] for value in self.model.reward(after))
+        if fresh.any():
+            after = after.apply(lambda old, new: torch.where(fresh.view(-1, 1, 1), new, old), self._draw())
+            reward, end = reward.masked_fill(fresh, 0.0), end.masked_fill(fresh, 0.0)
+        self.state = after
+        self.age = torch.where(fresh, 0, self.age + 1)
+        terminated = end.detach() > 0.5
+        truncated = (self.age >= self.limit) & ~terminated
+        self.over = terminated | truncated
+        return after.vector()[:, 0], reward, terminated, truncated, {"end_probability": end}
+
+    def detach(self) -> torch.Tensor:
+        """Cut the gradient's way back beyond this moment; returns the present observation (N, F)."""
+        self.state = self.state.apply(torch.detach)
+        return self.state.vector()[:, 0]
+
+    def _draw(self) -> LatentState:
+        which = self.starts[torch.from_numpy(self.np_random.integers(0, len(self.starts), self.num_envs))]
+        return self.bank[which[:, :1], which[:, 1:]]

@@ -1,0 +1,72 @@
+"""The true world as an environment: the law steps, the camera looks, many episodes at a time."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from ..physics import FRAMES_PER_SECOND, SCENES, bodies, draw_gravity, world
+from ..settings import ConfigError
+
+
+class PhysicsEnv(VectorEnv):
+    """Observations are frames uint8 (N, H, W, C); actions float32 (N, A) in [-1, 1].
+
+    The step after an episode's end starts the next one and ignores its action (Gymnasium's NEXT_STEP). ``info["success"]``
+    (N,) tells of episodes that end well, as the law defines it. The hidden constants are drawn anew for every episode.
+    """
+
+    metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_fps": FRAMES_PER_SECOND, "render_modes": ["rgb_array"]}
+
+    def __init__(self, name: str = "lander", num_envs: int = 1, band: str = "train", scene: str = "clean"):
+        """Raises ConfigError: the world takes no actions, or an unknown name."""
+        self.world, self.camera, self.band, self.num_envs = world(name), SCENES[scene], band, num_envs
+        if not self.world.actions:
+            raise ConfigError(f"the world {name!r} takes no actions; it can be filmed but not acted in")
+        shape = (self.camera.size, self.camera.size, self.camera.channels)
+        self.single_observation_space = gym.spaces.Box(0, 255, shape, np.uint8)
+        self.single_action_space = gym.spaces.Box(-1, 1, (self.world.actions,), np.float32)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.render_mode = "rgb_array"
+        self.over = None
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None):
+        super().reset(seed=seed)
+        self.constants, self.state = self._draw(self.num_envs)
+        self.age, self.over = np.zeros(self.num_envs, int), np.zeros(self.num_envs, bool)
+        return self._look(), {}
+
+    def step(self, actions):
+        if self.over is None:
+            raise ConfigError("reset the environment before the first step")
+        fresh = self.over
+        actions = np.where(fresh[:, None], 0, np.asarray(actions, float))
+        after, reward, ended = self.world.law.step(self.constants, self.state, actions, 1 / FRAMES_PER_SECOND)
+        if fresh.any():
+            constants, state = self._draw(self.num_envs)
+            self.constants = _choose(fresh, constants, self.constants)
+            after = _choose(fresh, state, {key: after[key] for key in state}) | {"landed": after["landed"]}
+        success = after.pop("landed") & ~fresh
+        self.state = after
+        self.age = np.where(fresh, 0, self.age + 1)
+        terminated = ended & ~fresh
+        truncated = (self.age >= self.world.law.limit) & ~terminated
+        self.over = terminated | truncated
+        return self._look(), np.where(fresh, 0.0, reward), terminated, truncated, {"success": success}
+
+    def render(self):
+        return tuple(np.repeat(frame, 4 - frame.shape[-1], -1) for frame in self._look())
+
+    def _draw(self, n):
+        return self.world.law.draw(draw_gravity(self.band, n, self.np_random), self.np_random)
+
+    def _look(self):
+        discs = bodies(self.world, self.constants, self.state["position"][:, None], self.camera.channels)
+        return self.camera.film(discs, self.np_random)[:, 0]
+
+
+def _choose(mask, yes: dict, no: dict) -> dict:
+    return {key: np.where(mask.reshape(-1, *[1] * (no[key].ndim - 1)), yes[key], no[key]) for key in no}

@@ -1,0 +1,100 @@
+"""Tests A and B: what one linear probe reads from one frozen state, and what it reads where there is nothing to know.
+
+Every function returns predictions clip by clip, so that intervals can be drawn over clips and seeds afterwards.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..physics import FRAMES_PER_SECOND, world
+from ..probing import (
+    first_frame_cells, gravity_sd, oracle_gravity, pca_features, permuted, quantisation_noise, ridge, shuffle_time, track,
+    disc_sigma,
+)  # fmt: skip
+from .sets import EvaluationSet
+
+FRAMES_SEEN = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 28, 32)
+BANDS = ("test", "earth", "beyond")
+K = 20  # the number of frames at which controls are compared
+
+
+def probe(features: dict[str, np.ndarray], targets: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Fit on ``train``, choose the strength on ``validation``, predict all other sets; features (N, F), targets (N,)."""
+    fitted = ridge(features["train"], targets["train"], features["validation"], targets["validation"])
+    return {name: fitted.predict(features[name]) for name in features if name not in ("train", "validation")}
+
+
+def all_features(model, sets: dict[str, EvaluationSet], stop: int = 32, names=None) -> dict[str, np.ndarray]:
+    """The model's features of the first ``stop`` frames of every set: float32 (N, T, F)."""
+    return {name: model.features(sets[name].frames(stop)) for name in names or sets}
+
+
+def read_constants(features, sets, constants=("g", "restitution", "radius"), frames_seen=FRAMES_SEEN) -> dict[str, np.ndarray]:
+    """Test A: the probe's predictions by ``constant.band.k``; each k is a probe of its own on the state after k frames."""
+    read = {}
+    for constant in constants:
+        targets = {name: sets[name].truth[constant] for name in features}
+        for k in frames_seen:
+            found = probe({name: values[:, k - 1] for name, values in features.items()}, targets)
+            read |= {f"{constant}.{band}.k{k}": values for band, values in found.items()}
+    return read
+
+
+def read_controls(model, features, sets, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Test B for one model: what it must not read, or only worse. Predictions of g on the ``test`` set, after K frames.
+
+    Keys: ``shuffled`` (labels permuted), ``shuffled_frames`` (frames permuted), ``alone`` (frame K, nothing before it),
+    ``stack`` (single-frame points of K frames side by side: it may take differences itself), ``cells`` and ``cells.truth``
+    (the control task).
+    """
+    names = ("train", "validation", "test")
+    g = {name: sets[name].truth["g"] for name in names}
+    state = {name: features[name][:, K - 1] for name in names}
+    read = {"shuffled": probe(state, {name: permuted(g[name], rng) if name != "test" else g[name] for name in names})["test"]}
+    mixed = {name: model.features(shuffle_time(sets[name].frames(K), rng))[:, -1] for name in names}
+    read["shuffled_frames"] = probe(mixed, g)["test"]
+    read["alone"] = probe({name: model.features(sets[name].videos.read(start=K - 1, stop=K))[:, 0] for name in names}, g)["test"]
+    points = 2 * model.config.points
+    read["stack"] = probe({name: features[name][:, :K, :points].reshape(len(features[name]), -1) for name in names}, g)["test"]
+    box = world("ball").law.box
+    where = np.concatenate([sets[name].truth["position"][:, 0] for name in names])
+    numbers = np.split(first_frame_cells(where, box, rng), np.cumsum([len(g[name]) for name in names])[:-1])
+    cells = dict(zip(names, numbers))
+    return read | {"cells": probe(state, cells)["test"], "cells.truth": cells["test"]}
+
+
+def read_pixels(sets, rng: np.random.Generator) -> np.ndarray:
+    """g of the ``test`` set from 64 principal components of each of the same K frames, side by side."""
+    names = ("train", "validation", "test")
+    parts = pca_features(*(sets[name].frames(K) for name in names), rng=rng)
+    return probe(dict(zip(names, parts)), {name: sets[name].truth["g"] for name in names})["test"]
+
+
+def read_sorted_positions(sets) -> np.ndarray:
+    """g of the ``test`` set from the true positions without their order: what the set of places tells by itself."""
+    names = ("train", "validation", "test")
+    parts = {name: np.sort(sets[name].truth["position"][:, :K], 1).reshape(-1, 2 * K) for name in names}
+    return probe(parts, {name: sets[name].truth["g"] for name in names})["test"]
+
+
+def oracle(sets, frames_seen=FRAMES_SEEN, residual_limit: float = 0.002) -> dict[str, np.ndarray]:
+    """The practical ceiling: a tracker and least squares on the same frames. Predictions by ``band.k``, k of 3 or more."""
+    read = {}
+    for band in BANDS:
+        metres = float(sets[band].truth["metres_per_pixel"][0])
+        positions = track(sets[band].frames(max(frames_seen))) * metres
+        for k in frames_seen:
+            if k >= 3:
+                found = oracle_gravity(positions[:, :k], 1 / FRAMES_PER_SECOND, residual_limit=residual_limit)
+                read[f"{band}.k{k}"] = found
+    return read
+
+
+def cramer_rao(sets, noise: float = 0.0, frames_seen=FRAMES_SEEN) -> dict[int, float]:
+    """The least standard deviation of g in m/s^2 after k frames of flight, from the pixels' noise (8 bits, and the camera's)."""
+    truth = sets["test"].truth
+    metres = float(truth["metres_per_pixel"][0])
+    pixel_noise = float(np.hypot(noise, quantisation_noise()))
+    sigma = disc_sigma(float(truth["radius"].mean()) / metres, pixel_noise, contrast=0.8) * metres
+    return {k: float(gravity_sd(k, sigma, 1 / FRAMES_PER_SECOND)) for k in frames_seen if k >= 3}

@@ -1,0 +1,73 @@
+"""From predictions, seed by seed, to the rows of results.json: value, interval, mark, limit and anchor."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..probing import Report, bootstrap, median_relative_error, meets, r2
+from ..settings import generator
+
+EFFICIENT = 1000  # draws of the bootstrap
+
+
+def summarise(name, per_seed, statistic, *, unit="1", mark="", limit=None, anchor="none published", preset="full", seconds=0.0,
+              model="default", strict=False) -> Report:  # fmt: skip
+    """One row: the mean of ``statistic`` over the seeds' tuples of per-clip arrays, all on the same clips.
+
+    Args:
+        strict: the mark is asked of the interval's lower end instead of the value.
+    """
+    value, low, high = bootstrap(per_seed, statistic, generator(0, 99), EFFICIENT, same_clips=True)
+    holds = meets(low if strict else value, mark)
+    n = len(per_seed[0][0])
+    return Report(name, value, low, high, len(per_seed), n, unit, mark, holds, limit, anchor, model, preset, seconds)
+
+
+def ball_reports(seeds: list[dict], shared: dict, truths: dict, scene: str = "clean", preset: str = "full") -> list[Report]:
+    """Tests A and B and the rollout of `ball`, as SCIENCE names them.
+
+    Args:
+        seeds: per seed, ``read_constants`` and ``read_controls`` together with ``rollout`` (N, ahead) and ``seconds``.
+        shared: what no seed changes: ``pixels``, ``sorted``, ``untrained`` (S, N), ``oracle.BAND.kK``.
+        truths: per band the constants by name, (N,).
+    """
+    g, seconds = truths["test"]["g"], float(sum(seed["seconds"] for seed in seeds))
+
+    def row(test, per_seed, statistic, **more):
+        return summarise(f"ball.{scene}.{test}", per_seed, statistic, preset=preset, seconds=seconds, **more)
+
+    def of(key, constant="g", band="test"):
+        return [(truths[band][constant], seed[key]) for seed in seeds]
+
+    def oracle_error(band, k):
+        return float(median_relative_error(truths[band]["g"], shared[f"oracle.{band}.k{k}"]))
+
+    def beside(key, control):
+        return [(g, seed[key], control) for seed in seeds]
+
+    untrained = [(g, values) for values in shared["untrained"]]
+    mean_untrained = shared["untrained"].mean(0)
+    ahead = lambda y, a, b: r2(y, a) - r2(y, b)  # noqa: E731
+    velocity = "LeWM joint velocity r 0.095; billiards JEPA velocity R2 0.296; PokeWorld drag R2 0.13"
+    return [
+        row("A.r2.k20", of("g.test.k20"), r2, mark=">= 0.99", anchor=velocity),
+        row("A.r2.k8", of("g.test.k8"), r2),
+        row("A.relerr.test.k20", of("g.test.k20"), median_relative_error, limit=oracle_error("test", 20)),
+        row("A.relerr.earth.k8", of("g.earth.k8", band="earth"), median_relative_error, mark="<= 0.02", limit=oracle_error("earth", 8)),
+        row("A.relerr.beyond.k20", of("g.beyond.k20", band="beyond"), median_relative_error, mark="<= 0.05", limit=oracle_error("beyond", 20)),
+        row("A.r2_restitution.k32", of("restitution.test.k32", "restitution"), r2),
+        row("A.r2_radius.k20", of("radius.test.k20", "radius"), r2),
+        row("B.r2.first", of("g.test.k1"), r2, mark="<= 0.02"),
+        row("B.r2.alone", of("alone"), r2),
+        row("B.r2.shuffled", of("shuffled"), r2, mark="<= 0.02"),
+        row("B.r2.shuffled_frames", of("shuffled_frames"), r2, limit=float(r2(g, shared["sorted"]))),
+        row("B.r2.stack", of("stack"), r2),
+        row("B.r2.pixels", [(g, shared["pixels"])], r2, anchor="physprobe: raw pixels 0.999 in clean scenes"),
+        row("B.r2.untrained", untrained, r2, anchor="V-JEPA compares with 20 untrained networks"),
+        row("B.selectivity", [(g, s["g.test.k20"], s["cells.truth"], s["cells"]) for s in seeds],
+            lambda y, a, c, b: r2(y, a) - r2(c, b), mark=">= 0.5"),
+        row("B.ahead_of_pixels", beside("g.test.k20", shared["pixels"]), ahead, mark="> 0", strict=True),
+        row("B.ahead_of_untrained", beside("g.test.k20", mean_untrained), ahead, mark="> 0", strict=True),
+        row("B.ahead_of_shuffled_frames", [(g, s["g.test.k20"], s["shuffled_frames"]) for s in seeds], ahead, mark="> 0", strict=True),
+        row("rollout.error_px.h10", [(seed["rollout"][:, 9],) for seed in seeds], np.median, unit="px", mark="<= 2"),
+    ]  # fmt: skip

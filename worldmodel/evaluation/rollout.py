@@ -1,0 +1,46 @@
+"""How far an imagined body strays from the true one."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..probing import track
+from .sets import EvaluationSet
+
+
+def open_loop_error(model, clips: EvaluationSet, seen: int = 20, ahead: int = 10, batch: int = 100) -> np.ndarray:
+    """See ``seen`` frames, imagine ``ahead``, decode, and find the body: its distance from the true centre, (N, ahead) in px.
+
+    A body that the decoder lost counts as far away as the picture is wide.
+    """
+    pixels = 1 / float(clips.truth["metres_per_pixel"][0])
+    true = clips.truth["position"][:, seen : seen + ahead] * pixels
+    found = []
+    for begin in range(0, len(true), batch):
+        frames = clips.videos.read(np.arange(begin, min(begin + batch, len(true))), 0, seen)
+        found.append(track(imagine_frames(model, frames, ahead)))
+    error = np.linalg.norm(np.concatenate(found) - true, axis=-1)
+    return np.where(np.isnan(error), clips.videos.shape[1], error)
+
+
+@torch.no_grad()
+def imagine_frames(model, frames, steps: int) -> np.ndarray:
+    """Observe uint8 (B, T, H, W, C), imagine ``steps`` more and decode them: uint8 (B, steps, H, W, C)."""
+    return model.decode(model.imagine(model.observe(frames), steps)).cpu().numpy()
+
+
+def pixel_error(model, videos, seen: int, ahead: int, clips: int = 100) -> dict[str, np.ndarray]:
+    """Open-loop error without any truth, for ingested videos: mean squared difference of pixels (0 to 1), (N, ahead).
+
+    Returns:
+        ``model``, and beside it ``copy`` of the last frame seen and ``mean`` of the frames seen: what a model must beat.
+    """
+    frames = videos.read(np.arange(min(clips, len(videos))), 0, seen + ahead)
+    target = frames[:, seen:] / 255.0
+    guesses = {
+        "model": imagine_frames(model, frames[:, :seen], ahead) / 255.0,
+        "copy": frames[:, seen - 1 : seen] / 255.0,
+        "mean": frames[:, :seen].mean(1, keepdims=True) / 255.0,
+    }
+    return {name: ((guess - target) ** 2).mean((2, 3, 4)) for name, guess in guesses.items()}
