@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from .belief import PRIOR_WEIGHT
+from .belief import PRIOR_WEIGHT, Belief
 from .world_model import LatentState, WorldModel, to_pixels
 
 PIXEL_ERROR = 0.1  # px; open-loop errors count linearly above it, so that rare misses at contacts do not drown flight
@@ -54,34 +54,30 @@ def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torc
     later = torch.maximum(ends, clear)
     total = total[rows, starts] + total[rows, later] - total[rows, clear]
     mass = mass[rows, starts] + mass[rows, later] - mass[rows, clear] + PRIOR_WEIGHT
-    begin = state[rows, starts]
-    flat = begin.points.flatten(0, 1), begin.speed.flatten(0, 1), (total / mass).flatten(0, 1)
+    belief = Belief((total / mass).flatten(0, 1), mass.flatten(0, 1))
+    begin = state[rows, starts].apply(lambda value: value.flatten(0, 1).unsqueeze(1))
     steps = starts[..., None] + torch.arange(1, horizon + 1, device=points.device)  # (B, S, horizon)
-    path = _roll(model, *flat, None if actions is None else actions[rows[..., None], steps].flatten(0, 1), horizon)
-    target = points[rows[..., None], steps].flatten(0, 1)
-    error = (path - target) * (model.config.size / 2)
+
+    def ahead(name):
+        return clips[name][rows[..., None], steps].flatten(0, 1)
+
+    path = model.imagine(begin, horizon if actions is None else ahead("actions"), belief)
+    error = (path.points - ahead("points")) * (model.config.size / 2)
     error = torch.sqrt(error**2 + PIXEL_ERROR**2) - PIXEL_ERROR
     if "valid" in clips:
-        error = error * clips["valid"][rows[..., None], steps].flatten(0, 1).unsqueeze(-1)
+        error = error * ahead("valid").unsqueeze(-1)
     losses = {"loss": error.mean(), "open_loop": error.mean()}
     if model.outcome is not None:
-        losses["outcome"] = outcome_loss(model, state, clips)
+        led_to = clips["valid"].clone()
+        led_to[:, 0] = 0  # nothing led to the first frame
+        losses["outcome"] = outcome_loss(model, state, clips["rewards"], clips["ends"], led_to)
+        losses["outcome"] = losses["outcome"] + outcome_loss(model, path, ahead("rewards"), ahead("ends"), ahead("valid"))
         losses["loss"] = losses["loss"] + losses["outcome"]
     return losses
 
 
-def _roll(model, points, speed, constants, actions, horizon):
-    path = []
-    for step in range(horizon):
-        points, speed = model.dynamics(points, speed, constants, None if actions is None else actions[:, step])
-        path.append(points)
-    return torch.stack(path, 1)
-
-
-def outcome_loss(model: WorldModel, state: LatentState, clips: dict) -> torch.Tensor:
-    """Squared error of the reward and cross-entropy of the end, over the frames up to the end of each episode."""
+def outcome_loss(model: WorldModel, state: LatentState, rewards, ends, valid) -> torch.Tensor:
+    """Squared error of the reward and cross-entropy of the end, over the moments (B, T) that are ``valid``."""
     reward, end = model.outcome(state)
-    each = (reward - clips["rewards"]) ** 2 + F.binary_cross_entropy_with_logits(end, clips["ends"], reduction="none")
-    valid = clips["valid"].clone()
-    valid[:, 0] = 0  # nothing led to the first frame
-    return (each * valid).sum() / valid.sum()
+    each = (reward - rewards) ** 2 + F.binary_cross_entropy_with_logits(end, ends, reduction="none")
+    return (each * valid).sum() / valid.sum().clamp(min=1)

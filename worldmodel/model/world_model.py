@@ -85,7 +85,7 @@ class WorldModel(nn.Module):
         self.decoder = PatchDecoder(c.size, c.channels, c.points, c.anchors, c.vector, c.decoder_width)
         self.evidence = Evidence(latents, c.actions, c.constants, c.window, c.dynamics_width)
         self.dynamics = SecondOrderDynamics(latents, c.actions, c.constants, c.dynamics_width)
-        self.outcome = OutcomeHead(2 * latents + c.constants + c.appearance, c.actions, c.dynamics_width) if c.rewards else None
+        self.outcome = OutcomeHead(latents, 2 * c.anchors, c.actions, c.dynamics_width) if c.rewards else None
         self.to(memory_format=torch.channels_last)
 
     @property
@@ -101,11 +101,12 @@ class WorldModel(nn.Module):
         """Frame by frame: uint8 (B, T, H, W, C) -> points (B, T, D), appearance (B, T, A).
 
         Raises:
-            ConfigError: the frames have another shape than the model was built for.
+            ConfigError: the frames have another shape or type than the model was built for.
         """
         c = self.config
-        if frames.ndim != 5 or tuple(frames.shape[2:]) != (c.size, c.size, c.channels):
-            raise ConfigError(f"frames {tuple(frames.shape)}: this model takes (B, T, {c.size}, {c.size}, {c.channels})")
+        if frames.ndim != 5 or tuple(frames.shape[2:]) != (c.size, c.size, c.channels) or not str(frames.dtype).endswith("uint8"):
+            found = f"{frames.dtype} {tuple(frames.shape)}"
+            raise ConfigError(f"frames {found}: this model takes uint8 (B, T, {c.size}, {c.size}, {c.channels})")
         batch = to_pixels(frames, self.device)
         points, appearance = self.encoder(batch.flatten(0, 1).contiguous(memory_format=torch.channels_last))
         return points.unflatten(0, batch.shape[:2]), appearance.unflatten(0, batch.shape[:2])
@@ -125,6 +126,8 @@ class WorldModel(nn.Module):
         c, reach = self.config, self.config.window - 1
         if c.actions:
             actions = points.new_zeros(*points.shape[:2], c.actions) if actions is None else as_tensor(actions, points)
+            if actions.shape != (*points.shape[:2], c.actions):
+                raise ConfigError(f"actions {tuple(actions.shape)}: these frames need {(*points.shape[:2], c.actions)}")
         elif actions is not None:
             raise ConfigError("this model was built without actions")
         if before is None:  # the first frame stands in for those before it
@@ -154,10 +157,17 @@ class WorldModel(nn.Module):
 
         Returns:
             the S imagined moments; appearance and belief stay as they are.
+
+        Raises:
+            ConfigError: actions where steps are due or the reverse, actions of another shape, or no step at all.
         """
-        steps = actions if isinstance(actions, int) else actions.shape[1]
         if (self.config.actions > 0) == isinstance(actions, int):
             raise ConfigError(f"this model takes {'actions (B, S, A)' if self.config.actions else 'a number of steps'}")
+        steps = actions if isinstance(actions, int) else actions.shape[1]
+        if steps < 1:
+            raise ConfigError(f"{steps} steps: there is nothing to imagine")
+        if not isinstance(actions, int) and actions.shape != (len(state.points), steps, self.config.actions):
+            raise ConfigError(f"actions {tuple(actions.shape)}: this needs {(len(state.points), steps, self.config.actions)}")
         last = state[:, -1]
         belief = belief or last.belief
         points, speed, path = last.points, last.speed, []

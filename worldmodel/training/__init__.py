@@ -1,6 +1,6 @@
 """Floor 3: fit a model to videos; save and load it."""
 
 from .checkpoint import load, save
-from .fit import FULL, PRESETS, QUICK, FitConfig, encode_all, fit
+from .loop import FULL, PRESETS, QUICK, FitConfig, encode_all, fit
 
 __all__ = ["FULL", "PRESETS", "QUICK", "FitConfig", "encode_all", "fit", "load", "save"]

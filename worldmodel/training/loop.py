@@ -40,6 +40,7 @@ class FitConfig:
     predict_rate: float = 3e-3
     starts: int = 4  # rollouts from each clip in a step
     horizon: int = 10  # frames in a rollout
+    weight_decay: float = 1e-4
     save_every: int = 500  # steps between checkpoints
     bf16: bool = True  # where the hardware has it, for the convolutions
 
@@ -118,7 +119,7 @@ class _Run:
             return
         parts = {"find": ["encoder", "decoder"], "predict": ["evidence", "dynamics", "outcome"]}[name]
         parameters = [p for part in parts if getattr(self.model, part) is not None for p in getattr(self.model, part).parameters()]
-        self.optimizer = torch.optim.AdamW(parameters, rate, weight_decay=1e-4)
+        self.optimizer = torch.optim.AdamW(parameters, rate, weight_decay=self.config.weight_decay)
         if self.step > begin:
             checkpoint.load_optimizer(self.out, self.optimizer)
         if name == "predict":

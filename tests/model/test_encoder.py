@@ -1,0 +1,71 @@
+"""The encoder's points: they follow what stands out, patch by patch in equal steps, and survive an empty picture."""
+
+import numpy as np
+import pytest
+import torch
+
+from worldmodel.model.encoder import PATCH, PointEncoder
+from worldmodel.physics import Camera, Disc
+
+SIZE = 64
+
+
+def encoder(seed, size=SIZE, channels=1):
+    torch.manual_seed(seed)
+    return PointEncoder(size, channels, points=3, anchors=2, vector=4, width=16)
+
+
+def picture(centres, radius=4.0):
+    """A bright disc at each of the centres (N, 2) in px, y up, in a clip of one frame: float (N, 1, H, W)."""
+    centres = np.asarray(centres, float)[:, None]
+    frames = Camera(metres=SIZE).film([Disc(centres, np.full(len(centres), radius), np.full((len(centres), 1), 0.9))], None)
+    return torch.from_numpy(frames[:, 0]).movedim(-1, 1).float() / 255
+
+
+def all_points(net, frames):
+    points, appearance = net(frames)
+    return torch.cat([points, appearance[:, :4]], 1).unflatten(1, (5, 2)).detach()  # anchors are points, too
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_shift_by_a_patch_moves_every_point_one_equal_step_along_that_axis(seed, axis):
+    step = np.eye(2)[axis] * PATCH
+    at = all_points(encoder(seed), picture([24.3, 30.8] + step * np.arange(4)[:, None]))
+    moves = at[1:] - at[:-1]
+    torch.testing.assert_close(moves[1:], moves[:1].expand(2, -1, -1), rtol=0, atol=1e-5)
+    assert moves[..., 1 - axis].abs().max() < 1e-5
+    assert moves[..., axis].abs().max() > 1e-3  # they do move
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_untrained_points_follow_a_disc_linearly(seed):
+    centres = np.random.default_rng(0).uniform(14, 50, (200, 2))
+    x = torch.cat([all_points(encoder(seed), picture(centres)).flatten(1), torch.ones(200, 1)], 1).double()
+    y = torch.from_numpy(centres)
+    error = y - x @ torch.linalg.lstsq(x, y).solution
+    assert error.std(0).max() < 0.1 * y.std(0).min()
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("dead", [False, True], ids=["untrained", "dead maps"])
+def test_an_empty_picture_gives_finite_points_and_gradients(level, dead):
+    net = encoder(0)
+    if dead:  # every map exactly constant: its spread is 0
+        torch.nn.init.zeros_(net.head.weight)
+    points, appearance = net(torch.full((2, 1, SIZE, SIZE), level))
+    assert torch.isfinite(points).all() and torch.isfinite(appearance).all()
+    (points.square().sum() + appearance.square().sum()).backward()
+    assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("size, channels", [(8, 1), (32, 3), (128, 1)])
+def test_shapes_and_range_for_other_sizes(size, channels):
+    points, appearance = encoder(0, size, channels)(torch.rand(5, channels, size, size))
+    assert points.shape == (5, 6) and appearance.shape == (5, 2 * 2 + 4)
+    assert points.abs().max() <= 1 + 4 * PATCH / size
+
+
+def test_a_frame_is_encoded_alike_alone_and_among_others():
+    net, frames = encoder(0), torch.rand(6, 1, SIZE, SIZE)
+    torch.testing.assert_close(net(frames)[0][2:3], net(frames[2:3])[0], rtol=1e-5, atol=1e-6)

@@ -1,0 +1,187 @@
+"""What training minimises: zero where it should be, blind to what it must not see."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from worldmodel.model import WorldModel, WorldModelConfig
+from worldmodel.model.objectives import find_loss, predict_loss
+
+SIZES = WorldModelConfig(size=16, points=2, anchors=1, vector=2, constants=3, encoder_width=8, decoder_width=8, dynamics_width=16)
+WINDOW, HORIZON, FRAMES, CLIPS = SIZES.window, 4, 24, 5
+
+
+class GivenPaths:
+    """Stands where a model would, with points that follow given paths (B, L, D), and paints a flat grey."""
+
+    def __init__(self, points, grey):
+        self.points, self.grey = points, grey
+
+    def encode(self, frames):
+        return self.points, torch.zeros(*self.points.shape[:2], 4)
+
+    def paint(self, points, appearance):
+        assert (appearance == 0).all()
+        return torch.full((*points.shape[:2], 1, 16, 16), self.grey)
+
+
+def found(points, grey=0.0, straighten=1.0, level=0):
+    frames = np.full((*points.shape[:2], 16, 16, 1), level, np.uint8)
+    return {name: value.item() for name, value in find_loss(GivenPaths(points, grey), frames, straighten).items()}
+
+
+def paths(order, seed=0, length=6):
+    """Random polynomials in time of this order: (8, length, 4)."""
+    rng, t = torch.Generator().manual_seed(seed), torch.linspace(-1, 1, length).double()
+    factors = torch.randn(8, order + 1, 4, generator=rng, dtype=torch.float64)
+    return torch.einsum("bok,ot->btk", factors, torch.stack([t**n for n in range(order + 1)]))
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_a_parabola_is_straight_and_a_cubic_is_not(order):
+    assert found(paths(order))["straightness"] < 1e-3
+    assert found(paths(3))["straightness"] > 0.05
+
+
+def test_straightness_cannot_be_escaped_by_shrinking():
+    bent = paths(3)
+    assert found(bent * 0.3)["straightness"] == pytest.approx(found(bent)["straightness"], rel=0.1)
+    assert found(bent + 5)["straightness"] == pytest.approx(found(bent)["straightness"], rel=1e-6)
+
+
+def test_reconstruction_is_the_squared_error_and_straightness_comes_with_its_weight():
+    bent = paths(3)
+    assert found(bent, grey=0.4, level=102)["reconstruction"] == pytest.approx(0, abs=1e-9)
+    parts = found(bent, grey=0.9, level=102, straighten=0.3)
+    assert parts["reconstruction"] == pytest.approx(0.5**2 * 16 * 16 / 100, rel=1e-4)
+    assert parts["loss"] == pytest.approx(parts["reconstruction"] + 0.3 * parts["straightness"])
+
+
+def plain_model(actions=0, rewards=False):
+    """A model that takes the last move for the speed and knows of no acceleration; its evidence is of random weights."""
+    torch.manual_seed(0)
+    net = WorldModel(replace(SIZES, actions=actions, rewards=rewards))
+    for layer in (net.dynamics.acceleration, net.evidence.network[-1]):
+        torch.nn.init.zeros_(layer.weight), torch.nn.init.zeros_(layer.bias)
+    return net
+
+
+def lively_model(actions=2, rewards=True):
+    torch.manual_seed(0)
+    net = WorldModel(replace(SIZES, actions=actions, rewards=rewards))
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return net
+
+
+def logged_clips():
+    rng = torch.Generator().manual_seed(3)
+    draw = lambda *shape: torch.rand(CLIPS, FRAMES, *shape, generator=rng)  # noqa: E731
+    return {
+        "points": draw(4), "appearance": draw(4), "actions": 2 * draw(2) - 1, "rewards": draw(),
+        "ends": torch.zeros(CLIPS, FRAMES), "valid": torch.ones(CLIPS, FRAMES),
+    }  # fmt: skip
+
+
+def at(*frames):
+    return torch.tensor(frames).expand(CLIPS, -1)
+
+
+def open_loop(net, clips, starts, ends):
+    return predict_loss(net, clips, starts, ends, HORIZON)["open_loop"].item()
+
+
+def test_uniform_motion_is_foretold_by_a_model_without_acceleration_and_a_fall_is_not():
+    t = torch.arange(FRAMES)[:, None] / FRAMES
+    start, speed = torch.randn(2, CLIPS, 1, 4)
+    clips = {"points": start + speed * t, "appearance": torch.zeros(CLIPS, FRAMES, 4)}
+    assert open_loop(plain_model(), clips, at(2, 10), at(0, 0)) < 1e-6
+    falling = clips | {"points": start + speed * t - 2 * t**2}
+    assert open_loop(plain_model(), falling, at(2, 10), at(0, 0)) > 1e-3
+
+
+def test_errors_count_in_pixels():
+    clips = {"points": torch.zeros(CLIPS, FRAMES, 4), "appearance": torch.zeros(CLIPS, FRAMES, 4)}
+    clips["points"][:, 11:] = 1.0  # half a picture of 16 px away, on both axes, from frame 11 on
+    assert open_loop(plain_model(), clips, at(10), at(0)) == pytest.approx(8.0, rel=0.02)
+
+
+def constants_used(net, clips, starts, ends):
+    """The belief under which `predict_loss` imagines, (B * S, K), and the path's first points."""
+    used = []
+    hook = net.dynamics.register_forward_pre_hook(lambda _, inputs: used.append(inputs[2].detach()))
+    predict_loss(net, clips, starts, ends, HORIZON)
+    hook.remove()
+    return used[0].unflatten(0, starts.shape)
+
+
+def with_points(clips, begin, end):
+    """The same clips with other points (and actions) in frames [begin, end)."""
+    changed = clips | {name: clips[name].clone() for name in ("points", "actions")}
+    changed["points"][:, begin:end] += 0.3
+    changed["actions"][:, begin:end] *= -1
+    return changed
+
+
+def test_without_later_evidence_the_belief_is_the_one_observed_up_to_the_start():
+    net, clips = lively_model(), logged_clips()
+    state = net.track(clips["points"], clips["appearance"], clips["actions"])
+    used = constants_used(net, clips, at(3, 9), at(0, 9))
+    torch.testing.assert_close(used, state.belief.mean[:, [3, 9]], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(used, constants_used(net, with_points(clips, 10, FRAMES), at(3, 9), at(0, 9)), rtol=1e-4, atol=1e-4)
+
+
+def test_later_evidence_never_looks_into_the_imagined_stretch():
+    net, clips, start = lively_model(), logged_clips(), 6
+    used = constants_used(net, clips, at(start), at(FRAMES - 1))
+    hidden = with_points(clips, start + 1, start + HORIZON + 1)
+    torch.testing.assert_close(constants_used(net, hidden, at(start), at(FRAMES - 1)), used, rtol=1e-4, atol=1e-4)
+    beyond = with_points(clips, start + HORIZON + WINDOW, FRAMES)
+    assert (constants_used(net, beyond, at(start), at(FRAMES - 1)) - used).abs().max() > 1e-3
+
+
+def test_later_evidence_ends_where_it_is_told_to():
+    net, clips, start, end = lively_model(), logged_clips(), 2, 14
+    used = constants_used(net, clips, at(start), at(end))
+    torch.testing.assert_close(
+        constants_used(net, with_points(clips, end + 1, FRAMES), at(start), at(end)), used, rtol=1e-4, atol=1e-4
+    )
+    assert (used - constants_used(net, clips, at(start), at(0))).abs().max() > 1e-3
+
+
+def test_what_comes_after_an_end_costs_nothing():
+    net, clips, end = lively_model(), logged_clips(), 8
+    clips["ends"][:, end], clips["valid"][:, end + 1 :] = 1, 0
+    other = with_points(clips, end + 1, FRAMES) | {"rewards": clips["rewards"].clone()}
+    other["rewards"][:, end + 1 :] += 7
+    for starts in (at(3, 6), at(6, 12)):
+        ours, theirs = (predict_loss(net, c, starts, at(0, 0), HORIZON) for c in (clips, other))
+        for name in ours:
+            assert ours[name].item() == pytest.approx(theirs[name].item(), rel=1e-5), name
+
+
+def test_what_comes_up_to_an_end_does_cost():
+    net, clips, end = lively_model(), logged_clips(), 8
+    clips["ends"][:, end], clips["valid"][:, end + 1 :] = 1, 0
+    before = predict_loss(net, clips, at(5), at(0), HORIZON)
+    clips["rewards"][:, end] += 3
+    after = predict_loss(net, clips, at(5), at(0), HORIZON)
+    assert after["outcome"] > before["outcome"] and after["open_loop"] == before["open_loop"]
+
+
+def test_the_first_frames_reward_is_nobodys_doing():
+    net, clips = lively_model(), logged_clips()
+    before = predict_loss(net, clips, at(5), at(0), HORIZON)["loss"]
+    clips["rewards"][:, 0] += 100
+    assert predict_loss(net, clips, at(5), at(0), HORIZON)["loss"] == before
+
+
+def test_every_part_of_the_second_phase_gets_a_gradient_and_the_first_phase_none():
+    net = lively_model()
+    predict_loss(net, logged_clips(), at(3, 9), at(0, 20), HORIZON)["loss"].backward()
+    for part in (net.evidence, net.dynamics, net.outcome):
+        assert all(p.grad is not None and p.grad.abs().max() > 0 for p in part.parameters())
+    for part in (net.encoder, net.decoder):
+        assert all(p.grad is None for p in part.parameters())

@@ -1,0 +1,228 @@
+"""The world model's verbs: observing in pieces, causality, imagining under another belief, and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from worldmodel.model import Belief, LatentState, WorldModel, WorldModelConfig, at_rest
+from worldmodel.settings import ConfigError
+
+SIZES = WorldModelConfig(size=16, points=2, anchors=1, vector=2, constants=3, encoder_width=8, decoder_width=8, dynamics_width=16)
+CLIPS, FRAMES = 3, 9
+
+
+def model(actions=0, rewards=False):
+    torch.manual_seed(1)
+    net = WorldModel(replace(SIZES, actions=actions, rewards=rewards)).eval()
+    for parameter in net.parameters():  # what starts at zero would hide mistakes
+        torch.nn.init.normal_(parameter, std=0.2)
+    return net
+
+
+def clips(actions=0, frames=FRAMES):
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (CLIPS, frames, 16, 16, 1), np.uint8)
+    return pictures, rng.uniform(-1, 1, (CLIPS, frames, actions)).astype(np.float32) if actions else None
+
+
+def tensors(state: LatentState):
+    return {
+        "points": state.points, "speed": state.speed, "appearance": state.appearance, "mean": state.belief.mean,
+        "weight": state.belief.weight, "seen": state.seen, "action": state.action,
+    }  # fmt: skip
+
+
+def same(one, other, **tolerance):
+    for name, value in tensors(one).items():
+        if value is None:
+            assert tensors(other)[name] is None
+            continue
+        torch.testing.assert_close(value, tensors(other)[name], **({"rtol": 1e-4, "atol": 1e-5} | tolerance), msg=name)
+
+
+def join(states):
+    return states[0].apply(lambda *parts: torch.cat(parts, 1), *states[1:])
+
+
+@pytest.mark.parametrize("actions", [0, 2])
+@pytest.mark.parametrize("pieces", [[1] * 9, [4, 5], [2, 6, 1], [8, 1]], ids=str)
+def test_a_clip_in_pieces_is_observed_as_in_one_go(actions, pieces):
+    net, (frames, log) = model(actions), clips(actions)
+    state, at = None, 0
+    for length in pieces:
+        part = slice(at, at + length)
+        now = net.observe(frames[:, part], None if log is None else log[:, part], state)
+        state, at = now if state is None else join([state, now]), at + length
+    same(state, net.observe(frames, log))
+
+
+@pytest.mark.parametrize("actions", [0, 2])
+def test_a_window_of_the_past_is_enough_to_carry_on(actions):
+    net, (frames, log) = model(actions), clips(actions)
+    whole = net.observe(frames, log)
+    recent = whole[:, 2:6]  # window - 1 frames
+    same(net.observe(frames[:, 6:], None if log is None else log[:, 6:], recent), whole[:, 6:])
+
+
+@pytest.mark.parametrize("actions", [0, 2])
+def test_later_frames_and_actions_change_nothing_that_was_believed_before(actions):
+    net, (frames, log) = model(actions), clips(actions)
+    before = net.observe(frames, log)
+    frames[:, 5:], log = 255 - frames[:, 5:], None if log is None else np.where(np.arange(9)[:, None] >= 5, -log, log)
+    after = net.observe(frames, log)
+    same(before[:, :5], after[:, :5])
+    assert (before.points[:, 5] - after.points[:, 5]).abs().max() > 1e-4
+
+
+def test_appearance_is_the_mean_over_the_frames_seen():
+    net, (frames, _) = model(), clips()
+    _, each = net.encode(frames)
+    state = net.observe(frames)
+    for t in range(FRAMES):
+        torch.testing.assert_close(state.appearance[:, t], each[:, : t + 1].mean(1))
+        assert (state.seen[:, t] == t + 1).all()
+
+
+def test_no_clip_knows_of_another():
+    net, (frames, log) = model(2), clips(2)
+    same(net.observe(frames, log)[1:2], net.observe(frames[1:2], log[1:2]))
+
+
+def test_arrays_and_tensors_are_observed_alike():
+    net, (frames, log) = model(2), clips(2)
+    same(net.observe(frames, log), net.observe(torch.from_numpy(frames), torch.from_numpy(log)), rtol=0, atol=0)
+    same(net.observe(frames[:, ::-1], log), net.observe(frames[:, ::-1].copy(), log), rtol=0, atol=0)
+
+
+def test_actions_left_out_count_as_zero():
+    net, (frames, log) = model(2), clips(2)
+    same(net.observe(frames), net.observe(frames, 0 * log))
+    assert (net.observe(frames, log).belief.mean - net.observe(frames).belief.mean).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("actions", [0, 2])
+def test_shapes_of_every_verb(actions):
+    net, (frames, log) = model(actions, rewards=actions > 0), clips(actions)
+    seen = net.observe(frames, log)
+    ahead = net.imagine(seen, torch.zeros(CLIPS, 4, actions) if actions else 4)
+    for state, length in ((seen, FRAMES), (ahead, 4)):
+        assert state.points.shape == state.speed.shape == (CLIPS, length, 4)
+        assert state.belief.mean.shape == state.belief.weight.shape == (CLIPS, length, 3)
+        assert state.vector().shape == (CLIPS, length, net.feature_size)
+        picture = net.decode(state)
+        assert picture.shape == (CLIPS, length, 16, 16, 1) and picture.dtype == torch.uint8
+        if actions:
+            reward, end = net.reward(state)
+            assert reward.shape == end.shape == (CLIPS, length) and ((0 <= end) & (end <= 1)).all()
+
+
+def test_decoding_stays_within_bytes_however_bright_the_paint():
+    net, (frames, _) = model(), clips()
+    torch.nn.init.constant_(net.decoder.outputs.bias, 7.0)
+    assert (net.decode(net.observe(frames)) == 255).float().mean() > 0.9
+    torch.nn.init.constant_(net.decoder.outputs.bias, -7.0)
+    assert (net.decode(net.observe(frames)) == 0).float().mean() > 0.9
+
+
+def test_features_are_the_vector_of_the_observed_state_in_any_batch():
+    net, (frames, _) = model(), clips()
+    expected = net.observe(frames).vector().detach().numpy()
+    for batch in (1, 2, 64):
+        found = net.features(frames, batch)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_imagining_carries_on_from_the_last_moment_and_keeps_what_is_constant():
+    net, (frames, _) = model(), clips()
+    seen = net.observe(frames)
+    ahead = net.imagine(seen, 6)
+    same(ahead, net.imagine(seen[:, -1:], 6))
+    same(ahead[:, 2:], net.imagine(net.imagine(seen, 2), 4))
+    for t in range(6):
+        assert torch.equal(ahead.belief.mean[:, t], seen.belief.mean[:, -1])
+        assert torch.equal(ahead.appearance[:, t], seen.appearance[:, -1])
+
+
+def test_imagining_under_another_belief_is_imagining_in_another_world():
+    net, (frames, _) = model(), clips()
+    seen = net.observe(frames)
+    own = seen.belief[:, -1]
+    same(net.imagine(seen, 5, own), net.imagine(seen, 5))
+    other = Belief(own.mean + 1, own.weight)
+    ahead = net.imagine(seen, 5, other)
+    assert torch.equal(ahead.belief.mean[:, 3], other.mean)
+    assert (ahead.points - net.imagine(seen, 5).points).abs().amin((0, 2)).max() > 1e-4
+    told = replace(seen, belief=Belief(seen.belief.mean + 1, seen.belief.weight))
+    same(ahead, net.imagine(told, 5))
+
+
+def test_the_first_imagined_moment_needs_no_later_action():
+    net, (frames, log) = model(2), clips(2)
+    seen, actions = net.observe(frames, log), torch.rand(CLIPS, 4, 2)
+    changed = actions.clone()
+    changed[:, 2:] = -1
+    one, other = net.imagine(seen, actions), net.imagine(seen, changed)
+    same(one[:, :2], other[:, :2])
+    assert (one.points[:, 2] - other.points[:, 2]).abs().max() > 1e-4
+
+
+def test_at_rest_stops_everything_and_nothing_else():
+    state = model().observe(clips()[0])
+    still = at_rest(state)
+    assert not still.speed.any() and state.speed.any()
+    same(replace(still, speed=state.speed), state)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        np.zeros((3, 9, 16, 16), np.uint8), np.zeros((3, 9, 16, 16, 3), np.uint8), np.zeros((3, 9, 20, 16, 1), np.uint8),
+        np.zeros((3, 9, 16, 16, 1), np.float32), torch.zeros(3, 9, 16, 16, 1),
+    ],
+    ids=["no channel", "rgb", "not square", "float array", "float tensor"],
+)  # fmt: skip
+def test_frames_of_another_form_are_refused(frames):
+    with pytest.raises(ConfigError, match="16, 16, 1"):
+        model().observe(frames)
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 2), (3, 9, 1), (3, 9), (1, 9, 2)], ids=str)
+def test_actions_of_another_form_are_refused(shape):
+    with pytest.raises(ConfigError, match="action"):
+        model(2).observe(clips()[0], np.zeros(shape, np.float32))
+
+
+def test_actions_in_a_world_that_takes_none_are_refused():
+    frames, log = clips(2)
+    with pytest.raises(ConfigError, match="without actions"):
+        model().observe(frames, log)
+    with pytest.raises(ConfigError, match="number of steps"):
+        model().imagine(model().observe(frames), torch.zeros(3, 4, 2))
+    with pytest.raises(ConfigError, match="actions"):
+        model(2).imagine(model(2).observe(frames), 4)
+    with pytest.raises(ConfigError, match="rewards"):
+        model().reward(model().observe(frames))
+
+
+@pytest.mark.parametrize("steps", [0, -1])
+def test_imagining_no_step_is_refused(steps):
+    with pytest.raises(ConfigError, match="step"):
+        model().imagine(model().observe(clips()[0]), steps)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 1), (3, 0, 2), (1, 4, 2), (3, 2)], ids=str)
+def test_imagined_actions_of_another_form_are_refused(shape):
+    seen = model(2).observe(*clips(2))
+    with pytest.raises(ConfigError, match="actions|0 steps"):
+        model(2).imagine(seen, torch.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"size": 18}, {"size": 0}, {"channels": 2}, {"points": 0}, {"window": 2}, {"actions": -1}, {"constants": 0}], ids=str
+)
+def test_impossible_sizes_are_refused_by_name(wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        replace(SIZES, **wrong)
