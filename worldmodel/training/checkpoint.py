@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -19,8 +20,8 @@ FORMAT = 1
 def save(model: WorldModel, path, step: int = 0, optimizer: torch.optim.Optimizer | None = None, **about) -> Path:
     """Write a model (and, for resuming, its optimiser) into the folder ``path``.
 
-    A kill at any moment leaves the earlier checkpoint or this one: files carry the step in their names, and the manifest
-    that names them is moved into place last. ``about`` is anything JSON that should travel along.
+    A kill at any moment leaves the earlier checkpoint or this one: files carry step and content in their names, so none is
+    written over, and the manifest that names them is moved into place last. ``about`` is anything JSON that should travel along.
     """
     path = Path(path)
     parts = {"weights": dict(model.state_dict())}
@@ -29,16 +30,18 @@ def save(model: WorldModel, path, step: int = 0, optimizer: torch.optim.Optimize
     files = {}
     for part, tensors in parts.items():
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        name = f"{part}-{step:07d}.safetensors"
         blob = safetensors.torch.save(tensors)
-        files[part] = {"file": name, "sha256": write_whole(path / name, lambda file, blob=blob: file.write(blob), digest=True)}
+        digest = hashlib.sha256(blob).hexdigest()
+        files[part] = {"file": f"{part}-{step:07d}-{digest[:8]}.safetensors", "sha256": digest}
+        write_whole(path / files[part]["file"], lambda file, blob=blob: file.write(blob))
     manifest = {"format": FORMAT, "config": asdict(model.config), "step": step, "files": files, "about": about}
     text = json.dumps(manifest, indent=1).encode()
     write_whole(path / "manifest.json", lambda file: file.write(text))
     kept = {entry["file"] for entry in files.values()}
-    for old in path.glob("*.safetensors"):
-        if old.name not in kept:
-            old.unlink()
+    for pattern in ("*.safetensors", ".*.safetensors.*", ".manifest.json.*"):  # those with a dot were left behind by a kill
+        for old in path.glob(pattern):
+            if old.name not in kept:
+                old.unlink(missing_ok=True)
     return path
 
 
@@ -83,12 +86,18 @@ def read_manifest(path: Path) -> dict:
         manifest = json.loads(file.read_text())
     except FileNotFoundError:
         raise CheckpointError(f"{file}: missing; no model is saved here") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: {error}") from None
-    if not isinstance(manifest, dict) or {"format", "config", "step", "files"} - set(manifest):
+    if not isinstance(manifest, dict) or {"format", "config", "step", "files", "about"} - set(manifest):
         raise CheckpointError(f"{file}: not the manifest of a model")
     if manifest["format"] != FORMAT:
         raise CheckpointError(f"{file}: format {manifest['format']}; this package reads {FORMAT}")
+    for name, kind in {"config": dict, "step": int, "files": dict, "about": dict}.items():
+        if not isinstance(manifest[name], kind):
+            raise CheckpointError(f"{file}: {name} is {manifest[name]!r:.40}, not a {kind.__name__}")
+    for entry in manifest["files"].values():
+        if not (isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("file", "sha256"))):
+            raise CheckpointError(f"{file}: files has an entry that cannot be used: {entry!r:.80}")
     return manifest
 
 

@@ -139,21 +139,24 @@ def record_motion(name: str, clips: int, band: str, frames: int, rng) -> tuple[d
 class Pilot:
     """A scripted pilot with random aims, for the log: a drifting throttle, pulled for a while toward some speed.
 
-    It knows nothing of g, the thrust or the pad, so that the log holds all kinds of touches and few good landings.
+    It sinks the slower the lower it is, at a pace that changes; it knows nothing of g, the thrust or the pad. So the log
+    holds touches of all kinds, at random places, and few good landings.
     """
 
     def __init__(self, clips: int, rng: np.random.Generator):
         self.rng, self.clips = rng, clips
-        self.trim = rng.uniform(-1.0, 0.3, (clips, 1)) * [0, 1]  # a throttle that may or may not hold it up
-        self.gain = rng.uniform(0.0, 0.4, (clips, 1))  # action per m/s; 0 is a pilot that ignores its speed
+        self.trim = rng.uniform(-1.0, 0.0, (clips, 1)) * [0, 1]  # a throttle that may or may not hold it up
+        self.gain = rng.uniform(0.0, 1.2, (clips, 1))  # action per m/s; 0 is a pilot that ignores its speed
         self.drift = np.zeros((clips, 2))
-        self._aim = None
+        self.aim = self._draw()
 
     def act(self, state: dict) -> np.ndarray:
         """Actions (N, 2) for the true state."""
-        change = self.rng.random((self.clips, 1)) < 0.1
-        aim = self.rng.uniform([-2.0, -3.0], [2.0, 0.5], (self.clips, 2))
-        self._aim = aim if self._aim is None else np.where(change, aim, self._aim)
-        self.drift = 0.8 * self.drift + self.rng.normal(0, 0.25, (self.clips, 2))
-        wanted = self.trim + self.drift + self.gain * [2, 1] * (self._aim - state["velocity"])
-        return np.clip(wanted, -1, 1)
+        self.aim = np.where(self.rng.random((self.clips, 1)) < 0.07, self._draw(), self.aim)
+        self.drift = 0.8 * self.drift + self.rng.normal(0, 0.12, (self.clips, 2))
+        wanted = self.aim * np.stack([np.ones(self.clips), state["position"][:, 1]], 1)
+        return np.clip(self.trim + self.drift + self.gain * (wanted - state["velocity"]), -1, 1)
+
+    def _draw(self):
+        """Speed aimed at: sideways in m/s, upward in m/s per m of height."""
+        return self.rng.uniform([-1.2, -2.5], [1.2, 0.2], (self.clips, 2))
