@@ -1,6 +1,6 @@
 """Floor 4: act. The true world and the dream as environments, and a policy that learns in the dream alone."""
 
-from .actor_critic import FULL, PRESETS, QUICK, ActorCriticConfig, Policy, learn_to_act
+from .actor_critic import FULL, PRESETS, QUICK, ActorCriticConfig, Policy, learn_to_act, load_policy, save_policy
 from .compare import Outcome, compare, return_ratio, run_episodes
 from .dream_env import DreamEnv
 from .physics_env import PhysicsEnv
@@ -8,5 +8,5 @@ from .views import Observed, SingleView
 
 __all__ = [
     "FULL", "PRESETS", "QUICK", "ActorCriticConfig", "DreamEnv", "Observed", "Outcome", "PhysicsEnv", "Policy", "SingleView",
-    "compare", "learn_to_act", "return_ratio", "run_episodes",
+    "compare", "learn_to_act", "load_policy", "return_ratio", "run_episodes", "save_policy",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from torch import nn
 from tqdm import tqdm
 
 from ..settings import TrainingDiverged, check_config
+from ..training import load_module, save_tensors
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Policy(nn.Module):
 
     def __init__(self, features: int, actions: int, width: int = 128):
         super().__init__()
+        self.sizes = {"features": features, "actions": actions, "width": width}
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("spread", torch.ones(features))
         self.actor, self.critic = _network(features, 2 * actions, width), _network(features, 1, width)
@@ -80,6 +82,20 @@ class Policy(nn.Module):
     def scaled(self, features):
         """Features brought to order 1."""
         return ((features - self.mean) / self.spread).clamp(-5, 5)
+
+
+def save_policy(policy: Policy, path) -> None:
+    """Write a policy into a folder, as models are."""
+    save_tensors(path, {"weights": policy.state_dict()}, policy.sizes)
+
+
+def load_policy(path) -> Policy:
+    """Open a saved policy, checked as models are.
+
+    Raises:
+        CheckpointError: missing, damaged, or not a policy.
+    """
+    return load_module(path, lambda sizes: Policy(**sizes))
 
 
 def _network(inputs, outputs, width):

@@ -18,8 +18,8 @@ class DreamEnv(VectorEnv):
     """Observations are features (N, F), the `LatentState.vector`; actions (N, A) in [-1, 1]; both tensors on the model's device.
 
     A dream begins at a random moment of a logged clip, with what had been seen by then. Rewards and ends come from the
-    model's heads. Steps can be differentiated: a reward carries its gradient back to the actions before it. As in
-    `PhysicsEnv`, the step after an end starts the next episode and ignores its action.
+    model's heads. Steps can be differentiated: a reward carries its gradient back to the actions before it that ask for
+    one; plain actions keep no history. As in `PhysicsEnv`, the step after an end starts the next episode and ignores its action.
     """
 
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -58,12 +58,17 @@ class DreamEnv(VectorEnv):
         """As in Gymnasium; ``info["end_probability"]`` (N,) is the soft form of ``terminated``, with its gradient."""
         if self.state is None:
             raise ConfigError("reset the environment before the first step")
+        fresh = self.over
         actions = torch.as_tensor(actions, dtype=torch.float32, device=self.model.device)
+        if actions.shape != self.action_space.shape:
+            raise ConfigError(f"actions {tuple(actions.shape)}: this environment takes {self.action_space.shape}")
+        actions = actions.masked_fill(fresh.unsqueeze(1), 0.0)
         if not (torch.isfinite(actions).all() and (actions.abs() <= 1).all()):
             raise ConfigError("an action must be finite and lie in [-1, 1]")
-        fresh = self.over
-        after = self.model.imagine(self.state, actions.unsqueeze(1))
-        reward, end = (value[:, 0] for value in self.model.reward(after))
+        asked = torch.is_grad_enabled() and (actions.requires_grad or self.state.points.requires_grad)
+        with torch.set_grad_enabled(asked):
+            after = self.model.imagine(self.state, actions.unsqueeze(1))
+            reward, end = (value[:, 0] for value in self.model.reward(after))
         if fresh.any():
             after = after.apply(lambda old, new: torch.where(fresh.view(-1, 1, 1), new, old), self._draw())
             reward, end = reward.masked_fill(fresh, 0.0), end.masked_fill(fresh, 0.0)

@@ -22,6 +22,8 @@ class PhysicsEnv(VectorEnv):
 
     def __init__(self, name: str = "lander", num_envs: int = 1, band: str = "train", scene: str = "clean"):
         """Raises ConfigError: the world takes no actions, or an unknown name."""
+        if scene not in SCENES:
+            raise ConfigError(f"no scene is called {scene!r}; there are {', '.join(SCENES)}")
         self.world, self.camera, self.band, self.num_envs = world(name), SCENES[scene], band, num_envs
         if not self.world.actions:
             raise ConfigError(f"the world {name!r} takes no actions; it can be filmed but not acted in")
@@ -42,8 +44,10 @@ class PhysicsEnv(VectorEnv):
     def step(self, actions):
         if self.over is None:
             raise ConfigError("reset the environment before the first step")
-        fresh = self.over
-        actions = np.where(fresh[:, None], 0, np.asarray(actions, float))
+        fresh, actions = self.over, np.asarray(actions, float)
+        if actions.shape != self.action_space.shape:
+            raise ConfigError(f"actions {actions.shape}: this environment takes {self.action_space.shape}")
+        actions = np.where(fresh[:, None], 0, actions)
         after, reward, ended = self.world.law.step(self.constants, self.state, actions, 1 / FRAMES_PER_SECOND)
         if fresh.any():
             constants, state = self._draw(self.num_envs)

@@ -7,17 +7,18 @@ import numpy as np
 from ..probing import Report, bootstrap, median_relative_error, meets, r2
 from ..settings import generator
 
-EFFICIENT = 1000  # draws of the bootstrap
+DRAWS = 1000  # draws of the bootstrap
 
 
 def summarise(name, per_seed, statistic, *, unit="1", mark="", limit=None, anchor="none published", preset="full", seconds=0.0,
-              model="default", strict=False) -> Report:  # fmt: skip
-    """One row: the mean of ``statistic`` over the seeds' tuples of per-clip arrays, all on the same clips.
+              model="default", strict=False, same_clips=True) -> Report:  # fmt: skip
+    """One row: the mean of ``statistic`` over the seeds' tuples of per-clip arrays.
 
     Args:
+        same_clips: all seeds were tried on the same clips.
         strict: the mark is asked of the interval's lower end instead of the value.
     """
-    value, low, high = bootstrap(per_seed, statistic, generator(0, 99), EFFICIENT, same_clips=True)
+    value, low, high = bootstrap(per_seed, statistic, generator(0, 99), DRAWS, same_clips)
     holds = meets(low if strict else value, mark)
     n = len(per_seed[0][0])
     return Report(name, value, low, high, len(per_seed), n, unit, mark, holds, limit, anchor, model, preset, seconds)

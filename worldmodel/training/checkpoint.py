@@ -18,30 +18,32 @@ FORMAT = 1
 
 
 def save(model: WorldModel, path, step: int = 0, optimizer: torch.optim.Optimizer | None = None, **about) -> Path:
-    """Write a model (and, for resuming, its optimiser) into the folder ``path``.
-
-    A kill at any moment leaves the earlier checkpoint or this one: files carry step and content in their names, so none is
-    written over, and the manifest that names them is moved into place last. ``about`` is anything JSON that should travel along.
-    """
-    path = Path(path)
-    parts = {"weights": dict(model.state_dict())}
+    """Write a model (and, for resuming, its optimiser) into the folder ``path``. ``about`` is any JSON to travel along."""
+    parts = {"weights": model.state_dict()}
     if optimizer is not None:
         parts["optimizer"] = _flatten(optimizer)
-    files = {}
+    return save_tensors(path, parts, asdict(model.config), step, **about)
+
+
+def save_tensors(path, parts: dict[str, dict[str, torch.Tensor]], config: dict, step: int = 0, **about) -> Path:
+    """Write named groups of tensors and the config they belong to.
+
+    A kill at any moment leaves the earlier checkpoint or this one: files carry the step in their names, and the manifest
+    that names them is moved into place last.
+    """
+    path, files = Path(path), {}
     for part, tensors in parts.items():
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        name = f"{part}-{step:07d}.safetensors"
         blob = safetensors.torch.save(tensors)
-        digest = hashlib.sha256(blob).hexdigest()
-        files[part] = {"file": f"{part}-{step:07d}-{digest[:8]}.safetensors", "sha256": digest}
-        write_whole(path / files[part]["file"], lambda file, blob=blob: file.write(blob))
-    manifest = {"format": FORMAT, "config": asdict(model.config), "step": step, "files": files, "about": about}
+        files[part] = {"file": name, "sha256": write_whole(path / name, lambda file, blob=blob: file.write(blob), digest=True)}
+    manifest = {"format": FORMAT, "config": config, "step": step, "files": files, "about": about}
     text = json.dumps(manifest, indent=1).encode()
     write_whole(path / "manifest.json", lambda file: file.write(text))
     kept = {entry["file"] for entry in files.values()}
-    for pattern in ("*.safetensors", ".*.safetensors.*", ".manifest.json.*"):  # those with a dot were left behind by a kill
-        for old in path.glob(pattern):
-            if old.name not in kept:
-                old.unlink(missing_ok=True)
+    for old in path.glob("*.safetensors"):
+        if old.name not in kept:
+            old.unlink()
     return path
 
 
@@ -51,20 +53,25 @@ def load(path, device: str = "cpu") -> WorldModel:
     Raises:
         CheckpointError: missing, damaged, of another format, or weights that do not fit; the message names the file.
     """
+    return load_module(path, lambda config: WorldModel(WorldModelConfig(**config))).to(device)
+
+
+def load_module(path, build) -> torch.nn.Module:
+    """``build(config)`` filled with the saved ``weights``, under the same checks as `load`."""
     path = Path(path)
     manifest = read_manifest(path)
     try:
-        model = WorldModel(WorldModelConfig(**manifest["config"]))
+        module = build(manifest["config"])
     except (TypeError, WorldModelError) as error:
         raise CheckpointError(f"{path / 'manifest.json'}: {error}") from None
     file, tensors = _tensors(path, manifest, "weights")
     try:
-        model.load_state_dict(tensors)
+        module.load_state_dict(tensors)
     except RuntimeError as error:
         raise CheckpointError(f"{file}: {error}") from None
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise CheckpointError(f"{file}: holds weights that are not finite")
-    return model.to(device).eval()
+    return module.eval()
 
 
 def load_optimizer(path, optimizer: torch.optim.Optimizer) -> None:

@@ -30,12 +30,12 @@ class FitConfig:
     """How to train. A step of `find` sees ``find_clips`` short stretches, one of `predict` ``predict_clips`` whole clips."""
 
     seed: int = 0
-    find_steps: int = 1500
+    find_steps: int = 1200
     find_clips: int = 24
     find_frames: int = 6  # length of a stretch
     find_rate: float = 4e-3  # peak learning rate
     straighten: float = 0.3  # weight of straightness, once the body is found
-    predict_steps: int = 4000
+    predict_steps: int = 3000
     predict_clips: int = 128
     predict_rate: float = 3e-3
     starts: int = 4  # rollouts from each clip in a step
@@ -47,7 +47,7 @@ class FitConfig:
     def __post_init__(self):
         check_config(self, find_steps=(0, 1e7), predict_steps=(0, 1e7), find_clips=(1, 1e5), predict_clips=(1, 1e5))
         check_config(self, find_frames=(4, 1e4), find_rate=(0, 1), predict_rate=(0, 1), straighten=(0, 1e3))
-        check_config(self, starts=(1, 1e4), horizon=(1, 1e3), save_every=(1, 1e7), seed=(0, 2**31))
+        check_config(self, starts=(1, 1e4), horizon=(1, 1e3), save_every=(1, 1e7), seed=(0, 2**31), weight_decay=(0, 1))
 
     @property
     def steps(self) -> int:
@@ -89,7 +89,7 @@ def fit(
     model = WorldModel(sizes).to(device)
     run = _Run(model, videos, config, device, Path(out) if out else None, progress, tensorboard)
     run.resume()
-    with _stop_on_sigterm():
+    with _stop_between_updates(run):
         run.phase("find", 0, config.find_steps, config.find_rate, run.find_step)
         run.phase("predict", config.find_steps, config.steps, config.predict_rate, run.predict_step)
     return model.eval()
@@ -101,6 +101,7 @@ class _Run:
     def __init__(self, model, videos, config, device, out, progress, tensorboard):
         self.model, self.videos, self.config, self.device, self.out = model, videos, config, device, out
         self.progress, self.step, self.optimizer = progress, 0, None
+        self.updating, self.asked_to_stop = False, False
         self.log = Log(out, tensorboard)
         self.bf16 = config.bf16 and has_bf16(device)
 
@@ -136,9 +137,14 @@ class _Run:
                     raise TrainingDiverged(f"step {step} ({name}): the loss is {losses['loss'].item()}; clips {clips[:8].tolist()} ...")
                 self.optimizer.zero_grad()
                 losses["loss"].backward()
-                torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+                norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0).item()
+                if not math.isfinite(norm):  # a step along it would spoil the weights that the next checkpoint saves
+                    raise TrainingDiverged(f"step {step} ({name}): the gradient's norm is {norm}; clips {clips[:8].tolist()} ...")
+                self.updating = True
                 self.optimizer.step()
-                self.step = step + 1
+                self.step, self.updating = step + 1, False
+                if self.asked_to_stop:
+                    raise KeyboardInterrupt
                 if self.step % 50 == 0 or self.step == end:
                     values = {key: value.item() for key, value in losses.items()}
                     self.log.write(step=self.step, phase=name, seconds=time.perf_counter() - started, **values)
@@ -199,18 +205,21 @@ def has_bf16(device: str) -> bool:
 
 
 @contextlib.contextmanager
-def _stop_on_sigterm():
-    """Let SIGTERM do what Ctrl-C does while training runs (only the main thread may set a handler)."""
+def _stop_between_updates(run: _Run):
+    """Ctrl-C and SIGTERM end the run, after an update where one is under way: half of one would be saved as a whole."""
 
     def stop(*_):
-        raise KeyboardInterrupt
+        run.asked_to_stop = True
+        if not run.updating:
+            raise KeyboardInterrupt
 
+    watched = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
     try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:
-        yield
-        return
+        before = {number: signal.signal(number, stop) for number in watched}
+    except ValueError:  # not in the main thread: no signal arrives here
+        before = {}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

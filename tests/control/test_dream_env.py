@@ -1,0 +1,189 @@
+"""The dream is just an environment: checked, repeatable, strict about actions, and differentiable through its steps."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.utils.env_checker import check_env as gymnasium_check
+from gymnasium.wrappers.vector import ArrayConversion
+from stable_baselines3.common.env_checker import check_env as baselines_check
+
+from worldmodel.control import DreamEnv, PhysicsEnv, SingleView
+from worldmodel.settings import ConfigError
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*alternative render modes:UserWarning")
+
+
+@pytest.fixture
+def dream(lander_model, lander):
+    return lambda num_envs=4, **options: DreamEnv(lander_model, lander, num_envs, **options)
+
+
+def play(env, seed, steps=20):
+    rng = torch.Generator().manual_seed(0)
+    seen, rewards, ends = [env.reset(seed=seed)[0]], [], []
+    for _ in range(steps):
+        observation, reward, terminated, truncated, _ = env.step(2 * torch.rand(env.num_envs, 2, generator=rng) - 1)
+        seen.append(observation), rewards.append(reward), ends.append(terminated | truncated)
+    return torch.stack(seen), torch.stack(rewards), torch.stack(ends)
+
+
+@pytest.mark.parametrize("check", [gymnasium_check, baselines_check], ids=["gymnasium", "stable-baselines3"])
+def test_other_peoples_checkers_accept_it(dream, check):
+    check(SingleView(dream(1)))
+
+
+def test_gymnasiums_own_wrapper_gives_the_numpy_view(dream):
+    env = ArrayConversion(dream(3), env_xp=torch, target_xp=np)
+    observation, _ = env.reset(seed=0)
+    assert isinstance(observation, np.ndarray) and env.observation_space.contains(observation)
+    tensors = dream(3)
+    tensors.reset(seed=0)
+    found, expected = (of.step(action) for of, action in ((env, np.full((3, 2), 0.5)), (tensors, torch.full((3, 2), 0.5))))
+    for ours, theirs in zip(found[:4], expected[:4]):
+        assert isinstance(ours, np.ndarray)
+        np.testing.assert_array_equal(ours, theirs.detach().numpy())
+
+
+def test_it_is_the_same_kind_of_environment_as_the_true_world(dream):
+    env, true = dream(3), PhysicsEnv(num_envs=3)
+    assert env.single_action_space == true.single_action_space and env.action_space == true.action_space
+    assert env.metadata["autoreset_mode"] == true.metadata["autoreset_mode"] == gym.vector.AutoresetMode.NEXT_STEP
+
+
+def test_the_same_seed_and_actions_give_the_same_dream(dream):
+    one, other, third = (play(dream(), seed) for seed in (5, 5, 6))
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(one, other))
+    assert not torch.equal(one[0], third[0])
+
+
+def test_a_dream_is_what_the_model_imagines(dream, lander_model):
+    env = dream(3)
+    env.reset(seed=0)
+    start, actions = env.state, torch.rand(3, 5, 2)
+    imagined = lander_model.imagine(start, actions)
+    reward, end = lander_model.reward(imagined)
+    going = torch.ones(3, dtype=torch.bool)
+    for t in range(5):
+        observation, found, terminated, truncated, info = env.step(actions[:, t])
+        torch.testing.assert_close(observation[going], imagined.vector()[:, t][going])
+        torch.testing.assert_close(found[going], reward[:, t][going])
+        torch.testing.assert_close(info["end_probability"][going], end[:, t][going])
+        going &= ~(terminated | truncated)
+
+
+def test_every_dream_begins_in_a_moment_of_a_clip_that_goes_on(dream, lander, lander_model):
+    env = dream(200, earliest=3)
+    observation, _ = env.reset(seed=0)
+    clips = lander_model.observe(lander.frames, lander.actions)
+    bank, ends = clips.vector().detach(), lander.ends
+    over = np.cumsum(ends, 1) > 0
+    where = (observation[:, None, None] - bank).abs().sum(-1) < 1e-4
+    clip, frame = (index.numpy() for index in where.nonzero()[:, 1:].T)
+    assert where.flatten(1).any(1).all() and (frame >= 3).all() and not over[clip, frame].any()
+    assert len(set(zip(clip, frame))) > 100  # from all over the log
+
+
+def test_the_step_after_an_end_starts_anew_and_ignores_its_action(dream):
+    def run(last_action):
+        env = dream(6, limit=4)
+        env.reset(seed=2)
+        over = torch.zeros(6, dtype=torch.bool)
+        for _ in range(4):
+            _, _, terminated, truncated, _ = env.step(torch.zeros(6, 2))
+            over = terminated | truncated
+        return over, *env.step(torch.where(over[:, None], last_action, 0.0))
+
+    over, observation, reward, terminated, truncated, info = run(0.0)
+    assert over.any()
+    assert (reward[over] == 0).all() and not (terminated | truncated)[over].any() and (info["end_probability"][over] == 0).all()
+    for action in (1.0, torch.nan):
+        assert torch.equal(run(action)[1], observation)
+
+
+def test_a_dream_is_cut_off_at_its_limit(dream):
+    env = dream(50, limit=3)
+    env.reset(seed=0)
+    age, fresh = torch.zeros(50), torch.zeros(50, dtype=torch.bool)
+    for _ in range(9):
+        _, _, terminated, truncated, _ = env.step(torch.zeros(50, 2))
+        age = torch.where(fresh, 0.0, age + 1)
+        assert not (terminated & truncated).any() and (age[truncated] == 3).all() and (age <= 3).all()
+        fresh = terminated | truncated
+    assert (~fresh).sum() < 50
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1.01, -3.0])
+def test_an_action_out_of_range_is_refused(dream, value):
+    env = dream(2)
+    env.reset(seed=0)
+    with pytest.raises(ConfigError, match="action"):
+        env.step(torch.tensor([[0.0, 0.0], [0.0, value]]))
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 2), (2, 1), (2, 3), (3, 2)], ids=str)
+def test_actions_of_another_shape_are_refused(dream, shape):
+    env = dream(2)
+    env.reset(seed=0)
+    with pytest.raises(ConfigError, match="action"):
+        env.step(torch.zeros(shape))
+
+
+def test_a_reward_carries_its_gradient_back_to_earlier_actions_and_detach_cuts_the_way(dream):
+    env = dream(5)
+    env.reset(seed=0)
+    early, late = (torch.zeros(5, 2, requires_grad=True) for _ in range(2))
+    env.step(early)
+    _, reward, *_ = env.step(late)
+    for action in torch.autograd.grad(reward.sum(), [early, late]):
+        assert torch.isfinite(action).all() and action.abs().max() > 0
+    env.reset(seed=0)
+    env.step(early)
+    observation = env.detach()
+    assert not observation.requires_grad
+    _, reward, *_ = env.step(late)
+    assert torch.autograd.grad(reward.sum(), early, allow_unused=True) == (None,)
+
+
+def test_the_gradient_is_the_slope_of_the_reward(dream):
+    def second_reward(push):
+        env = dream(5)
+        env.reset(seed=0)
+        env.step(push.expand(5, 2))
+        return env.step(torch.zeros(5, 2))[1].sum()
+
+    at = torch.tensor([0.1, -0.2])
+    slope = torch.autograd.functional.jacobian(second_reward, at)
+    step = 0.05
+    for axis in range(2):
+        aside = step * torch.eye(2)[axis]
+        assert slope[axis].item() == pytest.approx(((second_reward(at + aside) - second_reward(at - aside)) / (2 * step)).item(), rel=0.05, abs=1e-4)
+
+
+def test_plain_actions_keep_no_history(dream):
+    env = dream(2)
+    env.reset(seed=0)
+    for value in env.step(torch.zeros(2, 2))[:4]:
+        assert not value.requires_grad  # thousands of steps would otherwise hold on to all that went before
+
+
+def test_no_episodes_memory_flows_into_the_next_through_the_gradient(dream):
+    env = dream(3, limit=1)
+    env.reset(seed=0)
+    early = torch.zeros(3, 2, requires_grad=True)
+    env.step(early)  # ends all of them
+    env.step(torch.zeros(3, 2))  # starts the next ones
+    _, reward, *_ = env.step(torch.zeros(3, 2, requires_grad=True))
+    (grad,) = torch.autograd.grad(reward.sum(), early, allow_unused=True)
+    assert grad is None or (grad == 0).all()
+
+
+def test_what_cannot_be_dreamt_is_refused(dream, lander_model, lander, ball, tiny_fit, sizes):
+    from worldmodel.model import WorldModel
+
+    with pytest.raises(ConfigError, match="reset"):
+        dream().step(torch.zeros(4, 2))
+    with pytest.raises(ConfigError, match="actions and rewards"):
+        DreamEnv(WorldModel(sizes), ball)
+    with pytest.raises(ConfigError, match="long enough"):
+        dream(earliest=24)

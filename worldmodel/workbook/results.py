@@ -1,0 +1,106 @@
+"""Recorded results: figures/results.json, read and written; a claim beside its record; the README's table made from it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from datetime import date
+from pathlib import Path
+
+from ..files import write_whole
+from ..probing import Report, meets
+from ..settings import DataError, threads
+
+RESULTS = Path("figures/results.json")
+BEGIN, END = "<!-- results: made by `make record` -->", "<!-- end of results -->"
+
+
+def find_results(path=RESULTS) -> Path:
+    """``figures/results.json`` here or in a folder above (a notebook runs in its own folder).
+
+    Raises:
+        DataError: there is none.
+    """
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / path).is_file():
+            return folder / path
+    raise DataError(f"{path}: no recorded results here; `make record` writes them")
+
+
+def read_results(path=None) -> tuple[dict, list[Report]]:
+    """How the results were recorded, and the rows."""
+    content = json.loads(Path(path or find_results()).read_text())
+    return content["run"], [Report.from_row(row) for row in content["rows"]]
+
+
+def write_results(reports: list[Report], path=RESULTS, **run) -> None:
+    """Replace the rows of these names and worlds, keep the others, and say on what they were recorded."""
+    path = Path(path)
+    kept = read_results(path)[1] if path.exists() else []
+    rows = {report.name: report for report in [*kept, *reports]}
+    content = {"run": machine() | run, "rows": [rows[name].row() for name in sorted(rows)]}
+    text = json.dumps(content, indent=1, allow_nan=False).encode() + b"\n"
+    write_whole(path, lambda file: file.write(text))
+
+
+def machine() -> dict:
+    """Device, threads, versions, commit and date of a recorded run."""
+    import numpy
+    import torch
+
+    try:
+        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = "unknown"
+    return {
+        "device": "cuda" if torch.cuda.is_available() else f"cpu ({platform.machine()})", "threads": threads(),
+        "python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__,
+        "commit": commit, "date": date.today().isoformat(),
+    }  # fmt: skip
+
+
+def claim(name: str, value: float, at_least: float | None = None, at_most: float | None = None) -> bool:
+    """Print what this run found beside what was recorded; a claim that fails is shown as failed.
+
+    Returns:
+        whether this run's value meets the mark. The recorded row says whether five seeds do.
+    """
+    mark = f">= {at_least}" if at_least is not None else f"<= {at_most}" if at_most is not None else ""
+    holds = meets(value, mark)
+    print(f"{'FAILS' if holds is False else 'holds'}  {name}: {value:.4g} here{f' (asked: {mark})' if mark else ''}")
+    try:
+        recorded = {report.name: report for report in read_results()[1]}.get(name)
+    except DataError:
+        recorded = None
+    if recorded is None:
+        print("       no recorded run has this name")
+    else:
+        print(f"       recorded: {interval(recorded)}, {recorded.seeds} seeds, {recorded.n} clips a seed, preset {recorded.preset}")
+    return holds is not False
+
+
+def interval(report: Report) -> str:
+    """``0.9997 [0.9996, 0.9998]`` with as many digits as tell."""
+    unit = "" if report.unit == "1" else f" {report.unit}"
+    return f"{report.value:.4g} [{report.low:.4g}, {report.high:.4g}]{unit}"
+
+
+def table(reports: list[Report]) -> str:
+    """The rows as a Markdown table."""
+    lines = ["| claim | ours, 95 % interval | seeds | mark | holds | limit | anchor |", "|---|---|---|---|---|---|---|"]
+    for r in reports:
+        holds = {True: "yes", False: "**no**", None: ""}[r.holds]
+        limit = "" if r.limit is None else f"{r.limit:.3g}"
+        lines.append(f"| `{r.name}` | {interval(r)} | {r.seeds} | {r.mark} | {holds} | {limit} | {r.anchor} |")
+    return "\n".join(lines)
+
+
+def write_readme_table(readme=Path("README.md"), path=None) -> None:
+    """Put the table of recorded claims between the two markers of the README."""
+    run, reports = read_results(path)
+    about = ", ".join(f"{key} {value}" for key, value in run.items())
+    text = Path(readme).read_text()
+    head, rest = text.split(BEGIN)
+    text = f"{head}{BEGIN}\n{table(reports)}\n\nRecorded on: {about}.\n{END}{rest.split(END)[1]}"
+    write_whole(Path(readme), lambda file: file.write(text.encode()))
