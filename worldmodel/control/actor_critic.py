@@ -35,6 +35,7 @@ class ActorCriticConfig:
 
     def __post_init__(self):
         check_config(self, updates=(1, 1e6), horizon=(1, 1000), rate=(0, 1), discount=(0, 1), mix=(0, 1), width=(1, 4096))
+        check_config(self, seed=(0, 2**31), entropy=(0, 1e3), value_lag=(0, 1))
 
 
 FULL = ActorCriticConfig()

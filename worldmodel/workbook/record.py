@@ -16,8 +16,8 @@ from ..evaluation import (
 from ..files import write_whole
 from ..settings import DATA, generator
 from ..videos import Film, film
-
-
+from .figures import controls_figure, legibility_figure, reading_figure, returns_figure, save_figure
+from .reports import control_reports
 from .results import write_results
 
 CONSTANTS = ("g", "restitution", "radius")
@@ -110,7 +110,8 @@ def record(preset: str = "full", seeds: int = 5, only: str = "all", root=DATA, o
         ]
         truths = {band: sets[band].truth.values for band in ("test", "earth", "beyond")}
         reports += ball_reports(found, shared, truths, preset=preset)
-        save_figure(ball_figure(found, shared, sets), figures, "ball.clean.A")
+        save_figure(legibility_figure(found, shared, sets), figures, "ball.clean.A")
+        save_figure(reading_figure(found[0], sets), figures, "ball.clean.A.read")
         save_figure(controls_figure(reports), figures, "ball.clean.B")
     if only in ("lander", "all"):
         found = [

@@ -1,0 +1,64 @@
+"""Side by side in the true world: an episode is counted once and to its end, and the ratio says where a policy stands."""
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.vector import VectorEnv
+
+from worldmodel.control import PhysicsEnv, Policy, compare, return_ratio, run_episodes
+
+
+class Script(VectorEnv):
+    """Three environments whose episodes last 2, 3 and 5 steps; each step earns 1, and whatever comes after the end 100."""
+
+    num_envs, lengths = 3, np.array([2, 3, 5])
+
+    def reset(self, *, seed=None, options=None):
+        self.t = 0
+        return np.zeros((3, 1)), {}
+
+    def step(self, actions):
+        self.t += 1
+        over = self.t == self.lengths
+        truncated = over & [False, True, False]
+        success = (over & [True, False, False]) | (self.t > self.lengths)
+        return np.zeros((3, 1)), np.where(self.t <= self.lengths, 1.0, 100.0), over & ~truncated, truncated, {"success": success}
+
+
+def test_only_the_first_episode_counts_and_to_its_end():
+    outcome = run_episodes(Script(), lambda _: np.zeros((3, 1)), seed=0)
+    assert outcome.returns.tolist() == outcome.frames.tolist() == [2, 3, 5]
+    assert outcome.success.tolist() == [True, False, False]
+
+
+def test_the_oracle_is_far_ahead_of_chance_and_all_play_the_same_episodes(lander_model):
+    torch.manual_seed(0)
+    policy = Policy(lander_model.feature_size, 2, 8)
+    outcomes = compare(lander_model, policy, episodes=25, seed=3)
+    assert outcomes.keys() == {"random", "no-op", "oracle", "dream"}
+    random, oracle = outcomes["random"], outcomes["oracle"]
+    assert oracle.returns.mean() > random.returns.mean() + 1 and oracle.success.mean() > 0.8 > 0.3 > random.success.mean()
+    assert return_ratio(oracle.returns, random.returns, oracle.returns) == 1
+    again = compare(lander_model, policy, episodes=25, seed=3)
+    for name, outcome in outcomes.items():
+        assert np.isfinite(outcome.returns).all() and (outcome.frames <= 60).all() and (outcome.frames >= 1).all()
+        np.testing.assert_array_equal(outcome.returns, again[name].returns)
+
+
+def test_an_episodes_return_is_the_sum_of_its_rewards():
+    outcome = run_episodes(PhysicsEnv(num_envs=4), lambda _: np.tile([0.0, -1.0], (4, 1)), seed=5)
+    env = PhysicsEnv(num_envs=4)
+    env.reset(seed=5)
+    total, going = np.zeros(4), np.ones(4, bool)
+    while going.any():
+        _, reward, terminated, truncated, _ = env.step(np.tile([0.0, -1.0], (4, 1)))
+        total[going] += reward[going]
+        going &= ~(terminated | truncated)
+    np.testing.assert_allclose(outcome.returns, total)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0, -0.5, 1.2])
+def test_the_ratio_is_0_at_random_and_1_at_the_oracle(share):
+    random, oracle = np.array([-4.0, -2.0]), np.array([3.0, 5.0, 4.0])
+    policy = np.full(3, -3.0 + share * 7)
+    assert return_ratio(policy, random, oracle) == pytest.approx(share)

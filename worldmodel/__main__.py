@@ -1,0 +1,212 @@
+"""The command line: ``worldmodel COMMAND --help`` says what a command does and takes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from .settings import DATA, WorldModelError
+from .videos import Film, Ingest
+
+Preset = Literal["quick", "full"]
+Recording = Annotated[Path, tyro.conf.Positional]
+
+
+def run(preset: Preset = "quick", seed: int = 1, out: Path = Path("runs"), root: Path = DATA) -> None:
+    """The main job, end to end: film a world, train on the frames, read gravity, learn to land in the dream, try it in truth.
+
+    Args:
+        preset: quick takes a few minutes on two cores, full some fifteen.
+        seed: how many seeds; 1 shows, it claims nothing.
+        out: where models, figures and results.json go; a run that was cut off goes on there.
+        root: where recordings are kept.
+    """
+    from .workbook import read_results, record
+    from .workbook.results import table
+
+    figures = out / preset / "figures"
+    record(preset, seed, "all", root, out, figures)
+    print(table(read_results(figures / "results.json")[1]))
+    print(f"\nfigures and results.json: {figures}")
+
+
+def record(preset: Preset = "full", seeds: int = 5, only: Literal["all", "ball", "lander"] = "all", out: Path = Path("runs"),
+           root: Path = DATA, figures: Path = Path("figures"), readme: Path = Path("README.md")) -> None:  # fmt: skip
+    """Rerun everything that the README claims, and write figures/, figures/results.json and the README's table.
+
+    Args:
+        preset: full is what is claimed.
+        seeds: 0 to seeds - 1; each is kept as it ends, and a rerun goes on after the last one.
+        only: one world, or all.
+        out: where seeds and models are kept.
+        root: where recordings are kept.
+        figures: where figures and results.json go.
+        readme: the file whose table is made anew.
+    """
+    from .workbook import record as run_all
+    from .workbook import write_readme_table
+
+    run_all(preset, seeds, only, root, out, figures)
+    write_readme_table(readme, figures / "results.json")
+
+
+def film(config: Annotated[Film, tyro.conf.arg(name="")], root: Path = DATA) -> None:
+    """Record clips of a simulated world; its hidden constants go to a tree of their own.
+
+    Args:
+        root: where recordings are kept.
+    """
+    from .videos import film as record_film
+
+    videos = record_film(config, root)
+    print(f"{videos.path}: {len(videos)} clips of {'x'.join(map(str, videos.shape))}, {videos.frames_per_second:g} frames/s")
+
+
+def ingest(path: Recording, config: Annotated[Ingest, tyro.conf.arg(name="")], root: Path = DATA, refuse_bad: bool = False) -> None:
+    """Turn a folder of mp4, mov, mkv, webm or gif files (or one file) into clips to train on.
+
+    Args:
+        path: the folder or the file.
+        root: where recordings are kept.
+        refuse_bad: stop at the first file that cannot be used, instead of passing over it with a warning.
+    """
+    from .videos import ingest as read_files
+
+    videos = read_files(path, root, config, skip_bad=not refuse_bad)
+    skipped = videos.manifest["source"].get("skipped", 0)
+    print(f"{videos.path}: {len(videos)} clips of {'x'.join(map(str, videos.shape))}; {skipped} files passed over")
+
+
+def train(videos: Recording, out: Path, preset: Preset = "quick", seed: int = 0, device: str = "auto", tensorboard: bool = False) -> None:
+    """Train a world model on a recording, from its frames alone (and the log of actions, where it has one).
+
+    Args:
+        videos: a folder that film or ingest made.
+        out: where the model goes; a run that was cut off goes on there.
+        preset: quick takes under a minute on two cores, full some minutes.
+        seed: of everything drawn.
+        device: auto, cpu or cuda.
+        tensorboard: also log for TensorBoard.
+    """
+    from dataclasses import replace
+
+    from .training import PRESETS, fit
+    from .videos import Videos
+
+    fit(Videos.open(videos), replace(PRESETS[preset], seed=seed), out=out, device=device, tensorboard=tensorboard)
+    print(f"{out}: trained; the log is {out / 'log.jsonl'}")
+
+
+def probe(model: Recording, world: str = "ball", scene: str = "clean", share: float = 0.2, root: Path = DATA) -> None:
+    """Read the hidden constants from a model's state with a linear probe, on clips that it never saw.
+
+    Args:
+        model: a trained model.
+        world: the world to film for the test.
+        scene: clean or clutter.
+        share: share of the full evaluation's clips.
+        root: where recordings are kept.
+    """
+    from .evaluation import all_features, open_sets, read_constants
+    from .probing import median_relative_error, r2
+    from .training import load
+
+    sets = open_sets(world, scene, root, share)
+    read = read_constants(all_features(load(model), sets), sets, frames_seen=(1, 8, 20, 32))
+    print(f"{'constant':<14}{'frames':>7}{'R2, in range':>14}{'error, Earth':>14}{'error, beyond':>15}")
+    for constant in ("g", "restitution", "radius"):
+        for k in (1, 8, 20, 32):
+            truth = {band: sets[band].truth[constant] for band in ("test", "earth", "beyond")}
+            found = {band: read[f"{constant}.{band}.k{k}"] for band in truth}
+            errors = [f"{median_relative_error(truth[band], found[band]):.1%}" for band in ("earth", "beyond")]
+            print(f"{constant:<14}{k:>7}{r2(truth['test'], found['test']):>14.4f}{errors[0]:>14}{errors[1]:>15}")
+
+
+def imagine(model: Recording, videos: Recording, out: Path, seen: int = 10, steps: int = 20, clip: int = 0) -> None:
+    """Let a model see the start of a clip and imagine the rest; write truth and dream side by side.
+
+    Args:
+        model: a trained model.
+        videos: a folder that film or ingest made.
+        out: an .mp4 or .gif to write; a film strip goes beside it, as .png.
+        seen: frames that the model sees.
+        steps: frames that it imagines.
+        clip: which clip.
+    """
+    import numpy as np
+
+    from .evaluation import imagine_frames, pixel_error
+    from .plots import film_strip
+    from .settings import ConfigError
+    from .training import load
+    from .videos import Videos, save_video
+
+    clips, trained = Videos.open(videos), load(model)
+    if not 0 <= clip < len(clips) or seen < 1 or steps < 1 or seen + steps > clips.shape[0]:
+        raise ConfigError(f"clip {clip}, {seen} + {steps} frames: there are {len(clips)} clips of {clips.shape[0]} frames")
+    if clips.action_size:
+        raise ConfigError("this recording has actions; `worldmodel control` dreams in it")
+    frames = clips.read([clip])
+    truth, dream = frames[0, seen : seen + steps], imagine_frames(trained, frames[:, :seen], steps)[0]
+    save_video(np.concatenate([truth, dream], 2), out, clips.frames_per_second)
+    times = (seen + np.arange(steps)) / clips.frames_per_second
+    film_strip({"truth": truth, "dream": dream}, every=max(1, steps // 10), times=times).savefig(out.with_suffix(".png"))
+    error = {name: values[:, -1].mean() for name, values in pixel_error(trained, clips, seen, steps).items()}
+    print(f"{out} and {out.with_suffix('.png')}: left truth, right dream")
+    print(f"mean squared pixel error {steps} frames on: " + ", ".join(f"{name} {value:.5f}" for name, value in error.items()))
+
+
+def control(model: Recording, out: Path, preset: Preset = "quick", episodes: int = 200, seed: int = 0, root: Path = DATA) -> None:
+    """Learn to land in the dream of a model of `lander`, then act in the true world beside random, no-op and oracle.
+
+    Args:
+        model: a model trained on a log of `lander`.
+        out: where the policy goes.
+        preset: quick takes about a minute on two cores.
+        episodes: in the true world, for each policy and band of g.
+        seed: of everything drawn.
+        root: where recordings are kept.
+    """
+    from dataclasses import replace
+
+    from .control import PRESETS, DreamEnv, compare, learn_to_act, return_ratio, save_policy
+    from .training import load
+    from .videos import film as record_film
+    from .workbook.record import lander_log
+
+    dreamer = load(model).requires_grad_(False)
+    env = DreamEnv(dreamer, record_film(lander_log(), root), 256)
+    policy, _ = learn_to_act(env, replace(PRESETS[preset], seed=seed))
+    save_policy(policy, out)
+    for band in ("train", "beyond"):
+        found = compare(dreamer, policy, "lander", band, episodes, seed)
+        for name, outcome in found.items():
+            ratio = return_ratio(outcome.returns, found["random"].returns, found["oracle"].returns)
+            print(f"{band:<8}{name:<8}return {outcome.returns.mean():6.2f}  success {outcome.success.mean():5.1%}  ratio {ratio:5.2f}")
+
+
+COMMANDS = {command.__name__: command for command in (run, record, film, ingest, train, probe, imagine, control)}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command. Exit code 2 and one line for input that cannot be used."""
+    try:
+        tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="worldmodel", description=__doc__, args=arguments)
+    except WorldModelError as error:
+        sys.exit(_refuse(error))
+    except OSError as error:
+        sys.exit(_refuse(f"{error.filename}: {error.strerror}"))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _refuse(message) -> int:
+    print(f"worldmodel: {message}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    main()
