@@ -12,10 +12,9 @@ from worldmodel.training import FitConfig, fit
 from worldmodel.videos import Film, film
 
 torch.set_num_threads(1)
-SIZES = WorldModelConfig(points=2, anchors=1, vector=2, constants=3, encoder_width=8, decoder_width=8, dynamics_width=16)
-FIT = FitConfig(
-    find_steps=6, find_clips=4, predict_steps=6, predict_clips=8, starts=2, horizon=4, save_every=4
-)  # fmt: skip
+WIDTHS = {"encoder_width": 8, "decoder_width": 8, "dynamics_width": 16}
+SIZES = WorldModelConfig(points=2, anchors=1, vector=2, constants=3, **WIDTHS)
+FIT = FitConfig(find_steps=6, find_clips=4, predict_steps=6, predict_clips=8, starts=2, horizon=4, save_every=4)
 
 
 @pytest.fixture(scope="session")

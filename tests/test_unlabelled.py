@@ -15,7 +15,7 @@ LOCKED = []  # folders of which no file may be opened
 
 
 def refuse(event, args):
-    """An audit hook sees every opening of a file, whichever library asks for it; it stays for good, so `LOCKED` gates it."""
+    """An audit hook sees every opening of a file, by any library; it stays for good, so `LOCKED` gates it."""
     if LOCKED and event in ("open", "os.listdir", "os.scandir") and isinstance(args[0], (str, bytes, os.PathLike)):
         path = os.path.abspath(os.fsdecode(args[0]))
         if any(path.startswith(folder) for folder in LOCKED):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from worldmodel.control import ActorCriticConfig, Policy, learn_to_act
+from worldmodel.control import ActorCriticConfig, DreamEnv, Policy, learn_to_act, load_policy, save_policy
 from worldmodel.control.actor_critic import imagine_path
 from worldmodel.settings import ConfigError, TrainingDiverged
 
@@ -27,7 +27,8 @@ class PointToOrigin:
 
     def reset(self, *, seed=None):
         self.rng = torch.Generator().manual_seed(seed)
-        self.x, self.age, self.over = self.draw(), torch.arange(self.n) % self.limit, torch.zeros(self.n, dtype=torch.bool)
+        self.x, self.age = self.draw(), torch.arange(self.n) % self.limit
+        self.over = torch.zeros(self.n, dtype=torch.bool)
         return self.x, {}
 
     def draw(self):
@@ -36,7 +37,7 @@ class PointToOrigin:
     def step(self, action):
         fresh = self.over
         x = torch.where(fresh[:, None], self.draw(), self.x + 0.3 * action)
-        reward = torch.where(fresh, 0.0, -x[:, 0] ** 2)
+        reward = torch.where(fresh, 0.0, -(x[:, 0] ** 2))
         end = torch.where(fresh, 0.0, torch.sigmoid(20 * (x[:, 0].abs() - 3)))
         self.x, self.age = x, torch.where(fresh, 0, self.age + 1)
         terminated = end.detach() > 0.5
@@ -75,8 +76,8 @@ def test_the_same_seed_gives_the_same_policy():
 
 
 def lambda_return(rewards, ends, fresh, values, t, discount, mix):
-    """From step t of one episode, by the definition: the mixture of all n-step returns up to the next boundary or horizon."""
-    last = next((s for s in range(t + 1, len(rewards)) if fresh[s]), len(rewards))  # first step that is not of this episode
+    """From step t, by the definition: the mixture of the n-step returns up to the episode's end or the horizon's."""
+    last = next((s for s in range(t + 1, len(rewards)) if fresh[s]), len(rewards))  # first step of the next episode
 
     def n_step(n):
         total, weight = 0.0, 1.0
@@ -184,3 +185,13 @@ def test_a_setting_that_makes_no_sense_is_refused_by_name(name):
     for value in (-1, np.nan, 1e12):
         with pytest.raises(ConfigError, match=name):
             replace(ActorCriticConfig(), **{name: value})
+
+
+def test_it_learns_in_a_dream_and_is_saved_and_loaded_with_what_it_learned(lander_model, lander, tmp_path):
+    before = {name: value.clone() for name, value in lander_model.state_dict().items()}
+    policy, history = learn_to_act(DreamEnv(lander_model, lander, 8), replace(SMALL, updates=3), progress=False)
+    assert np.isfinite(history).all()
+    assert all(torch.equal(value, before[name]) for name, value in lander_model.state_dict().items())
+    save_policy(policy, tmp_path)
+    features = torch.randn(5, lander_model.feature_size)
+    assert torch.equal(load_policy(tmp_path).act(features), policy.act(features))

@@ -1,4 +1,4 @@
-"""Side by side in the true world: an episode is counted once and to its end, and the ratio says where a policy stands."""
+"""Side by side in the true world: an episode counts once and to its end; the ratio says where a policy stands."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from worldmodel.control import PhysicsEnv, Policy, compare, return_ratio, run_ep
 
 
 class Script(VectorEnv):
-    """Three environments whose episodes last 2, 3 and 5 steps; each step earns 1, and whatever comes after the end 100."""
+    """Three environments whose episodes last 2, 3 and 5 steps; a step earns 1, and what comes after the end 100."""
 
     num_envs, lengths = 3, np.array([2, 3, 5])
 
@@ -22,7 +22,8 @@ class Script(VectorEnv):
         over = self.t == self.lengths
         truncated = over & [False, True, False]
         success = (over & [True, False, False]) | (self.t > self.lengths)
-        return np.zeros((3, 1)), np.where(self.t <= self.lengths, 1.0, 100.0), over & ~truncated, truncated, {"success": success}
+        reward = np.where(self.t <= self.lengths, 1.0, 100.0)
+        return np.zeros((3, 1)), reward, over & ~truncated, truncated, {"success": success}
 
 
 def test_only_the_first_episode_counts_and_to_its_end():
@@ -37,7 +38,8 @@ def test_the_oracle_is_far_ahead_of_chance_and_all_play_the_same_episodes(lander
     outcomes = compare(lander_model, policy, episodes=25, seed=3)
     assert outcomes.keys() == {"random", "no-op", "oracle", "dream"}
     random, oracle = outcomes["random"], outcomes["oracle"]
-    assert oracle.returns.mean() > random.returns.mean() + 1 and oracle.success.mean() > 0.8 > 0.3 > random.success.mean()
+    assert oracle.returns.mean() > random.returns.mean() + 1
+    assert oracle.success.mean() > 0.8 > 0.3 > random.success.mean()
     assert return_ratio(oracle.returns, random.returns, oracle.returns) == 1
     again = compare(lander_model, policy, episodes=25, seed=3)
     for name, outcome in outcomes.items():

@@ -1,4 +1,4 @@
-"""The true world as an environment: checked by others' checkers, repeatable, strict about actions, honest about ends."""
+"""The true world as an environment: checked by others, repeatable, strict about actions, honest about ends."""
 
 import gymnasium as gym
 import numpy as np
@@ -59,7 +59,8 @@ def test_the_step_after_an_end_starts_anew_and_ignores_its_action():
             _, _, terminated, truncated, _ = env.step(np.tile([0.0, -1.0], (3, 1)))
             over = terminated | truncated
         before = env.constants["g"].copy()
-        frames, reward, terminated, truncated, info = env.step(np.where(over[:, None], np.full((3, 2), last_action), 0.0))
+        action = np.where(over[:, None], np.full((3, 2), last_action), 0.0)
+        frames, reward, terminated, truncated, info = env.step(action)
         return over, frames, reward, terminated | truncated | info["success"], before, env
 
     for action in (0.0, 1.0, np.nan):
@@ -143,3 +144,13 @@ def test_gravity_is_drawn_from_the_band(band, low, high):
     env.reset(seed=0)
     g = env.constants["g"]
     assert ((low <= g) & (g <= high)).all() and g.std() > 0.2 * (high - low) / np.sqrt(12)
+
+
+def test_an_episode_cut_off_just_above_the_floor_does_not_end_a_second_time():
+    env = PhysicsEnv(num_envs=2)
+    env.reset(seed=0)
+    env.state = {"position": np.array([[2.0, 0.26], [2.0, 2.0]]), "velocity": np.array([[0.0, -10.0], [0.0, 0.0]])}
+    env.over = np.array([True, False])
+    _, reward, terminated, truncated, info = env.step(np.zeros((2, 2)))
+    assert reward[0] == 0 and not (terminated[0] or truncated[0] or info["success"][0])
+    assert env.state["position"][0, 1] >= 2.0 and env.age.tolist() == [0, 1]

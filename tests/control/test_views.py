@@ -1,4 +1,4 @@
-"""Through the model's eyes: what a policy sees of the true world is what `observe` makes of the frames since the start."""
+"""Through the model's eyes: what a policy sees is what `observe` makes of the frames since the start."""
 
 import numpy as np
 import torch
@@ -84,4 +84,5 @@ def test_the_single_view_is_the_first_of_one(lander_model, lander):
     dreamt = SingleView(DreamEnv(lander_model, lander))
     assert isinstance(dreamt.reset(seed=0)[0], np.ndarray)
     observation, reward, *_ = dreamt.step(np.zeros(2))
-    assert isinstance(observation, np.ndarray) and dreamt.observation_space.contains(observation) and type(reward) is float
+    assert isinstance(observation, np.ndarray) and dreamt.observation_space.contains(observation)
+    assert type(reward) is float

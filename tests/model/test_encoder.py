@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from worldmodel.model.encoder import PATCH, PointEncoder
+from worldmodel.model.encoder import PATCH, PointEncoder, patch_grid
 from worldmodel.physics import Camera, Disc
 
 SIZE = 64
@@ -18,13 +18,21 @@ def encoder(seed, size=SIZE, channels=1):
 def picture(centres, radius=4.0):
     """A bright disc at each of the centres (N, 2) in px, y up, in a clip of one frame: float (N, 1, H, W)."""
     centres = np.asarray(centres, float)[:, None]
-    frames = Camera(metres=SIZE).film([Disc(centres, np.full(len(centres), radius), np.full((len(centres), 1), 0.9))], None)
+    disc = Disc(centres, np.full(len(centres), radius), np.full((len(centres), 1), 0.9))
+    frames = Camera(metres=SIZE).film([disc], None)
     return torch.from_numpy(frames[:, 0]).movedim(-1, 1).float() / 255
 
 
 def all_points(net, frames):
     points, appearance = net(frames)
     return torch.cat([points, appearance[:, :4]], 1).unflatten(1, (5, 2)).detach()  # anchors are points, too
+
+
+def test_patches_count_from_the_top_left_with_x_to_the_right_and_y_up():
+    x, y = patch_grid(SIZE)
+    cells = SIZE // PATCH
+    assert (x[0], y[0]) == (-1 + 1 / cells, 1 - 1 / cells)
+    assert x[1] > x[0] and y[1] == y[0] and x[cells] == x[0] and y[cells] < y[0]
 
 
 @pytest.mark.parametrize("seed", range(3))

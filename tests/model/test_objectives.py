@@ -9,7 +9,8 @@ import torch
 from worldmodel.model import WorldModel, WorldModelConfig
 from worldmodel.model.objectives import find_loss, predict_loss
 
-SIZES = WorldModelConfig(size=16, points=2, anchors=1, vector=2, constants=3, encoder_width=8, decoder_width=8, dynamics_width=16)
+WIDTHS = {"encoder_width": 8, "decoder_width": 8, "dynamics_width": 16}
+SIZES = WorldModelConfig(size=16, points=2, anchors=1, vector=2, constants=3, **WIDTHS)
 WINDOW, HORIZON, FRAMES, CLIPS = SIZES.window, 4, 24, 5
 
 
@@ -48,7 +49,7 @@ def test_a_parabola_is_straight_and_a_cubic_is_not(order):
 def test_straightness_cannot_be_escaped_by_shrinking():
     bent = paths(3)
     assert found(bent * 0.3)["straightness"] == pytest.approx(found(bent)["straightness"], rel=0.1)
-    assert found(bent + 5)["straightness"] == pytest.approx(found(bent)["straightness"], rel=1e-6)
+    assert found(bent + 5)["straightness"] == pytest.approx(found(bent)["straightness"])
 
 
 def test_reconstruction_is_the_squared_error_and_straightness_comes_with_its_weight():
@@ -60,7 +61,7 @@ def test_reconstruction_is_the_squared_error_and_straightness_comes_with_its_wei
 
 
 def plain_model(actions=0, rewards=False):
-    """A model that takes the last move for the speed and knows of no acceleration; its evidence is of random weights."""
+    """A model that takes the last move for the speed and knows of no acceleration."""
     torch.manual_seed(0)
     net = WorldModel(replace(SIZES, actions=actions, rewards=rewards))
     for layer in (net.dynamics.acceleration, net.evidence.network[-1]):
@@ -109,7 +110,7 @@ def test_errors_count_in_pixels():
 
 
 def constants_used(net, clips, starts, ends):
-    """The belief under which `predict_loss` imagines, (B * S, K), and the path's first points."""
+    """The mean of the belief under which `predict_loss` imagines, (B, S, K)."""
     used = []
     hook = net.dynamics.register_forward_pre_hook(lambda _, inputs: used.append(inputs[2].detach()))
     predict_loss(net, clips, starts, ends, HORIZON)
@@ -130,7 +131,8 @@ def test_without_later_evidence_the_belief_is_the_one_observed_up_to_the_start()
     state = net.track(clips["points"], clips["appearance"], clips["actions"])
     used = constants_used(net, clips, at(3, 9), at(0, 9))
     torch.testing.assert_close(used, state.belief.mean[:, [3, 9]], rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(used, constants_used(net, with_points(clips, 10, FRAMES), at(3, 9), at(0, 9)), rtol=1e-4, atol=1e-4)
+    changed = constants_used(net, with_points(clips, 10, FRAMES), at(3, 9), at(0, 9))
+    torch.testing.assert_close(used, changed, rtol=1e-4, atol=1e-4)
 
 
 def test_later_evidence_never_looks_into_the_imagined_stretch():
@@ -145,9 +147,8 @@ def test_later_evidence_never_looks_into_the_imagined_stretch():
 def test_later_evidence_ends_where_it_is_told_to():
     net, clips, start, end = lively_model(), logged_clips(), 2, 14
     used = constants_used(net, clips, at(start), at(end))
-    torch.testing.assert_close(
-        constants_used(net, with_points(clips, end + 1, FRAMES), at(start), at(end)), used, rtol=1e-4, atol=1e-4
-    )
+    changed = constants_used(net, with_points(clips, end + 1, FRAMES), at(start), at(end))
+    torch.testing.assert_close(changed, used, rtol=1e-4, atol=1e-4)
     assert (used - constants_used(net, clips, at(start), at(0))).abs().max() > 1e-3
 
 

@@ -9,7 +9,8 @@ import torch
 from worldmodel.model import Belief, LatentState, WorldModel, WorldModelConfig, at_rest
 from worldmodel.settings import ConfigError
 
-SIZES = WorldModelConfig(size=16, points=2, anchors=1, vector=2, constants=3, encoder_width=8, decoder_width=8, dynamics_width=16)
+WIDTHS = {"encoder_width": 8, "decoder_width": 8, "dynamics_width": 16}
+SIZES = WorldModelConfig(size=16, points=2, anchors=1, vector=2, constants=3, **WIDTHS)
 CLIPS, FRAMES = 3, 9
 
 
@@ -179,7 +180,8 @@ def test_at_rest_stops_everything_and_nothing_else():
 @pytest.mark.parametrize(
     "frames",
     [
-        np.zeros((3, 9, 16, 16), np.uint8), np.zeros((3, 9, 16, 16, 3), np.uint8), np.zeros((3, 9, 20, 16, 1), np.uint8),
+        np.zeros((3, 9, 16, 16), np.uint8), np.zeros((3, 9, 16, 16, 3), np.uint8),
+        np.zeros((3, 9, 20, 16, 1), np.uint8),
         np.zeros((3, 9, 16, 16, 1), np.float32), torch.zeros(3, 9, 16, 16, 1),
     ],
     ids=["no channel", "rgb", "not square", "float array", "float tensor"],
@@ -221,7 +223,9 @@ def test_imagined_actions_of_another_form_are_refused(shape):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"size": 18}, {"size": 0}, {"channels": 2}, {"points": 0}, {"window": 2}, {"actions": -1}, {"constants": 0}], ids=str
+    "wrong",
+    [{"size": 18}, {"size": 0}, {"channels": 2}, {"points": 0}, {"window": 2}, {"actions": -1}, {"constants": 0}],
+    ids=str,
 )
 def test_impossible_sizes_are_refused_by_name(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):

@@ -24,7 +24,7 @@ class ActorCriticConfig:
     """How to learn to act."""
 
     seed: int = 0
-    updates: int = 1500
+    updates: int = 800
     horizon: int = 16  # steps imagined in an update
     rate: float = 1e-3  # peak learning rate of both networks
     discount: float = 0.99

@@ -7,25 +7,27 @@ from torch import nn
 
 from .belief import SPEED_SCALE
 
+PLACE_SCALE = 10.0  # whether a body touches the floor is a matter of 1/100 of the picture
+
 
 class OutcomeHead(nn.Module):
-    """A state (and the action that led to it) -> reward and logit of the episode's end, both (B, T).
+    """A state (and the action that led to it) -> reward on the way, reward at an end, and logit of the end, each (B, T).
 
-    It sees where things are and how fast they move, but not the belief nor the rest of the appearance: by these, which are
-    the same throughout a clip, a few hundred logged clips would be learned by heart.
+    An end has a reward of its own, so that a dream can only collect it by ending. The head sees where things are and how
+    fast they move, but not the belief nor the rest of the appearance: by these, which are the same throughout a clip, a
+    few hundred logged clips would be learned by heart.
     """
 
     def __init__(self, latents: int, anchors: int, actions: int, width: int):
         super().__init__()
         self.anchors = anchors
         self.network = nn.Sequential(
-            nn.Linear(2 * latents + anchors + actions, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2)
+            nn.Linear(2 * latents + anchors + actions, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 3)
         )
 
-    def forward(self, state) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, state) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         anchors = state.appearance[..., : self.anchors]
-        parts = [state.points, state.speed * SPEED_SCALE, anchors]
+        parts = [state.points * PLACE_SCALE, state.speed * SPEED_SCALE, anchors * PLACE_SCALE]
         if state.action is not None:
             parts.append(state.action)
-        reward, end = self.network(torch.cat(parts, -1)).unbind(-1)
-        return reward, end
+        return self.network(torch.cat(parts, -1)).unbind(-1)

@@ -78,6 +78,7 @@ def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torc
 
 def outcome_loss(model: WorldModel, state: LatentState, rewards, ends, valid) -> torch.Tensor:
     """Squared error of the reward and cross-entropy of the end, over the moments (B, T) that are ``valid``."""
-    reward, end = model.outcome(state)
+    running, final, end = model.outcome(state)
+    reward = torch.where(ends > 0.5, final, running)
     each = (reward - rewards) ** 2 + F.binary_cross_entropy_with_logits(end, ends, reduction="none")
     return (each * valid).sum() / valid.sum().clamp(min=1)

@@ -200,8 +200,9 @@ class WorldModel(nn.Module):
         """
         if self.outcome is None:
             raise ConfigError("this model was trained on videos without rewards")
-        reward, end = self.outcome(state)
-        return reward, torch.sigmoid(end)
+        running, final, end = self.outcome(state)
+        end = torch.sigmoid(end)
+        return (1 - end) * running + end * final, end
 
     @torch.no_grad()
     def features(self, frames, batch: int = 64) -> np.ndarray:

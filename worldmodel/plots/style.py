@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import io
+import re
 import textwrap
 from itertools import cycle, islice
 
 import matplotlib.style
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
@@ -105,29 +107,47 @@ def draw_seeds(axes, x, values, middle, colour, dash="-", marker=None):
     return x[-1], line[-1]
 
 
-def label_lines(axes, labels: list[tuple[str, tuple, str]], wrap: int = 24) -> None:
-    """Write (text, end (x, y), colour) beside the lines' ends: right of the axes, moved apart where they would touch.
+def label_lines(axes, labels: list[tuple[str, tuple | None, str]], wrap: int = 24) -> None:
+    """Write (text, end (x, y), colour) where lines end: right of the axes, or under an end that stops short.
 
-    To be called last, with the limits as they stay.
+    Labels that would touch are moved apart. To be called last, with the limits as they stay.
     """
-    labels = [label for label in labels if label[1] is not None]
+    labels = [(folded(text, wrap), end, darker(colour)) for text, end, colour in labels if end is not None]
     if not labels:
         return
     ends = axes.transAxes.inverted().transform(axes.transData.transform([end for _, end, _ in labels]))
-    texts = ["\n".join(textwrap.wrap(text, wrap)) or " " for text, _, _ in labels]
+    ends[:, 1] = np.clip(np.nan_to_num(ends[:, 1]), 0, 1)
     tall = axes.figure.get_figheight() * 72 * 0.72  # points, about what titles and labels leave to the axes
-    heights = np.array([12.5 * (1 + text.count("\n")) + 2 for text in texts]) / tall
-    places = apart(np.clip(ends[:, 1], 0, 1), heights)
-    for (_, _, colour), text, end, place in zip(labels, texts, ends, places, strict=True):
-        axes.annotate(
-            text, (min(end[0], 1), np.clip(end[1], 0, 1)), (1.035, place), "axes fraction", "axes fraction", color=colour,
-            va="center", fontsize=9, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "alpha": 0.6, "shrinkA": 1, "shrinkB": 2},
-        )  # fmt: skip
+    heights = np.array([12.5 * (1 + text.count("\n")) + 2 for text, _, _ in labels]) / tall
+    short = ends[:, 0] < 0.9
+    places = np.empty(len(labels))
+    for group, drop in ((~short, 0), (short, 10 / tall)):
+        places[group] = apart(ends[group, 1] - drop, heights[group])
+    text_style = {"xycoords": "axes fraction", "va": "center", "fontsize": 9, "path_effects": HALO}
+    for (text, _, colour), (x, y), place, stops in zip(labels, ends, places, short, strict=True):
+        if stops:
+            axes.annotate(text, (x - 0.01, place), ha="right", color=colour, **text_style)
+        else:
+            leader = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "alpha": 0.6, "relpos": (0, 0.5)}
+            axes.annotate(text, (min(x, 1), y), (1.035, place), color=colour, arrowprops=leader, **text_style)
+
+
+def folded(text: str, wrap: int) -> str:
+    """The text in lines of at most ``wrap`` characters; what stands in brackets stays together."""
+    together = re.sub(r"\([^)]*\)", lambda found: found[0].replace(" ", "\xa0"), text)
+    return "\n".join(textwrap.wrap(together, wrap))
+
+
+def darker(colour: str) -> tuple:
+    """A colour of the palette, dark enough to be read as text."""
+    return tuple(0.75 * part for part in to_rgb(colour))
 
 
 def apart(wanted: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """Middles closest to those ``wanted`` (n,) at which labels of these ``heights`` do not overlap: isotonic regression."""
+    """Middles closest to those ``wanted`` (n,) at which labels of these ``heights`` (n,) do not overlap.
+
+    They keep their order, so this is an isotonic regression; pooled as adjacent violators are.
+    """
     order = np.argsort(wanted, kind="stable")
     below = np.cumsum(heights[order]) - heights[order] / 2
     groups = []  # [mean of wanted - below, size]

@@ -28,22 +28,24 @@ def save(model: WorldModel, path, step: int = 0, optimizer: torch.optim.Optimize
 def save_tensors(path, parts: dict[str, dict[str, torch.Tensor]], config: dict, step: int = 0, **about) -> Path:
     """Write named groups of tensors and the config they belong to.
 
-    A kill at any moment leaves the earlier checkpoint or this one: files carry the step in their names, and the manifest
-    that names them is moved into place last.
+    A kill at any moment leaves the earlier checkpoint or this one: files carry step and content in their names, so none
+    is written over, and the manifest that names them is moved into place last.
     """
     path, files = Path(path), {}
     for part, tensors in parts.items():
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        name = f"{part}-{step:07d}.safetensors"
         blob = safetensors.torch.save(tensors)
-        files[part] = {"file": name, "sha256": write_whole(path / name, lambda file, blob=blob: file.write(blob), digest=True)}
+        digest = hashlib.sha256(blob).hexdigest()
+        files[part] = {"file": f"{part}-{step:07d}-{digest[:8]}.safetensors", "sha256": digest}
+        write_whole(path / files[part]["file"], lambda file, blob=blob: file.write(blob))
     manifest = {"format": FORMAT, "config": config, "step": step, "files": files, "about": about}
     text = json.dumps(manifest, indent=1).encode()
     write_whole(path / "manifest.json", lambda file: file.write(text))
     kept = {entry["file"] for entry in files.values()}
-    for old in path.glob("*.safetensors"):
-        if old.name not in kept:
-            old.unlink()
+    for pattern in ("*.safetensors", ".*.safetensors.*", ".manifest.json.*"):  # a dot: left behind by a kill
+        for old in path.glob(pattern):
+            if old.name not in kept:
+                old.unlink(missing_ok=True)
     return path
 
 

@@ -33,16 +33,16 @@ def legibility_figure(seeds: list[dict], shared: dict, sets):
     }
     bounds = {
         "oracle tracker": {k: error(shared[f"oracle.test.k{k}"]) for k in FRAMES_SEEN if k >= 3},
-        "Cramér–Rao, flight": {k: 0.6745 * sd for k, sd in cramer_rao(sets).items()},  # median of |normal| is 0.6745 sd
+        "Cramér–Rao": {k: 0.6745 * sd for k, sd in cramer_rao(sets).items()},  # median of |normal| is 0.6745 sd
     }
-    return plots.legibility(np.array(FRAMES_SEEN), ours, controls, bounds, "median error of g (m/s²)", "How well is g read after k frames?")
+    return plots.legibility(np.array(FRAMES_SEEN), ours, controls, bounds, error="median error", title="How well is g read after k frames?")
 
 
 def reading_figure(seed: dict, sets, k: int = 20):
     """Test A: g read from one frozen state against the true one, in the training range and in the bands left out of it."""
     true = {band: sets[band].truth["g"] for band in ("test", "earth", "beyond")}
     read = {band: seed[f"g.{band}.k{k}"] for band in true}
-    return plots.read_against_true(true, read, "g", "m/s²", [(9, 11), (20, 30)])
+    return plots.read_against_true(true, read, "g", "m/s²", shade=[(9, 11), (20, 30)])
 
 
 def controls_figure(reports: list[Report]):

@@ -29,6 +29,7 @@ class Scale:
 
     name: str
     fit: training.FitConfig
+    log_fit: training.FitConfig  # for a log of actions, which has a tenth of the frames
     act: control.ActorCriticConfig
     clips: int
     share: float
@@ -36,9 +37,10 @@ class Scale:
     episodes: int
 
 
+LOG_FULL = replace(training.FULL, find_steps=800, predict_steps=1500)
 SCALES = {
-    "quick": Scale("quick", training.QUICK, control.QUICK, 2000, 0.2, 2, 100),
-    "full": Scale("full", training.FULL, control.FULL, 4000, 1.0, 20, 400),
+    "quick": Scale("quick", training.QUICK, training.QUICK, control.QUICK, 2000, 0.2, 2, 100),
+    "full": Scale("full", training.FULL, LOG_FULL, control.FULL, 4000, 1.0, 20, 400),
 }
 
 
@@ -75,7 +77,7 @@ def lander_seed(seed: int, scale: Scale, root, out: Path, progress: bool = True)
     """Learn the world of `lander` from its log, learn to act in the dream, then act in the true world on two bands of g."""
     videos = film(lander_log(), root, progress=progress)
     started = time.perf_counter()
-    model = training.fit(videos, replace(scale.fit, seed=seed), out=out / f"lander-{seed}", progress=progress).requires_grad_(False)
+    model = training.fit(videos, replace(scale.log_fit, seed=seed), out=out / f"lander-{seed}", progress=progress).requires_grad_(False)
     fitted = time.perf_counter() - started
     policy, history = control.learn_to_act(control.DreamEnv(model, videos, 256), replace(scale.act, seed=seed), progress)
     control.save_policy(policy, out / f"lander-{seed}-policy")
