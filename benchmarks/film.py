@@ -1,0 +1,32 @@
+"""Frames of `ball` simulated, drawn and written to disk per second, by all cores; beside it what the disk and hash allow.
+
+    python benchmarks/film.py
+"""
+
+import tempfile
+import time
+
+import numpy as np
+
+from worldmodel.files import sha256
+from worldmodel.settings import threads
+from worldmodel.videos import Film, film
+
+
+def main(clips: int = 20_000, runs: int = 3) -> None:
+    rates = []
+    with tempfile.TemporaryDirectory() as folder:
+        for run in range(runs):
+            started = time.perf_counter()
+            videos = film(Film(clips=clips, seed=run), folder, progress=False)
+            rates.append(clips * videos.shape[0] / (time.perf_counter() - started))
+        shard = videos.path / videos.manifest["shards"][0]["frames"]
+        started = time.perf_counter()
+        sha256(shard)
+        floor = shard.stat().st_size / 4096 / (time.perf_counter() - started)
+    print(f"{np.median(rates):,.0f} frames/s (median of {runs}; {min(rates):,.0f} to {max(rates):,.0f}), {threads()} cores")
+    print(f"sha256 alone: {floor:,.0f} frames/s a core")
+
+
+if __name__ == "__main__":
+    main()
