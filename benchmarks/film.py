@@ -1,6 +1,6 @@
 """Frames of `ball` simulated, drawn and written to disk per second, by all cores; beside it what the disk and hash allow.
 
-    python benchmarks/film.py
+python benchmarks/film.py
 """
 
 import tempfile

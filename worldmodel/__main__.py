@@ -65,7 +65,9 @@ def film(config: Annotated[Film, tyro.conf.arg(name="")], root: Path = DATA) -> 
     print(f"{videos.path}: {len(videos)} clips of {'x'.join(map(str, videos.shape))}, {videos.frames_per_second:g} frames/s")
 
 
-def ingest(path: Recording, config: Annotated[Ingest, tyro.conf.arg(name="")], root: Path = DATA, refuse_bad: bool = False) -> None:
+def ingest(
+    path: Recording, config: Annotated[Ingest, tyro.conf.arg(name="")], root: Path = DATA, refuse_bad: bool = False
+) -> None:
     """Turn a folder of mp4, mov, mkv, webm or gif files (or one file) into clips to train on.
 
     Args:
@@ -80,7 +82,14 @@ def ingest(path: Recording, config: Annotated[Ingest, tyro.conf.arg(name="")], r
     print(f"{videos.path}: {len(videos)} clips of {'x'.join(map(str, videos.shape))}; {skipped} files passed over")
 
 
-def train(videos: Recording, out: Path, preset: Preset = "quick", seed: int = 0, device: str = "auto", tensorboard: bool = False) -> None:
+def train(
+    videos: Recording,
+    out: Path,
+    preset: Preset = "quick",
+    seed: int = 0,
+    device: str = "auto",
+    tensorboard: bool = False,
+) -> None:
     """Train a world model on a recording, from its frames alone (and the log of actions, where it has one).
 
     Args:
@@ -185,7 +194,8 @@ def control(model: Recording, out: Path, preset: Preset = "quick", episodes: int
         found = compare(dreamer, policy, "lander", band, episodes, seed)
         for name, outcome in found.items():
             ratio = return_ratio(outcome.returns, found["random"].returns, found["oracle"].returns)
-            print(f"{band:<8}{name:<8}return {outcome.returns.mean():6.2f}  success {outcome.success.mean():5.1%}  ratio {ratio:5.2f}")
+            earned, landed = outcome.returns.mean(), outcome.success.mean()
+            print(f"{band:<8}{name:<8}return {earned:6.2f}  success {landed:5.1%}  ratio {ratio:5.2f}")
 
 
 COMMANDS = {command.__name__: command for command in (run, record, film, ingest, train, probe, imagine, control)}

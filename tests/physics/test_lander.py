@@ -77,17 +77,13 @@ def test_the_reward_and_success_are_what_they_are_said_to_be():
     after, reward, ended = LAW.step(constants, state, action, DT)
     landed = np.zeros(n, bool)
     for i in range(n):
-
-        def worth(s):
-            away = np.hypot(s["position"][i, 0] - constants["pad"][i], s["position"][i, 1] - LAW.radius)  # noqa: B023
-            return -away - 0.3 * np.hypot(*s["velocity"][i])  # noqa: B023
-
         on_floor = ended[i] and abs(after["position"][i, 1] - LAW.radius) < 1e-6
         miss, speed = abs(after["position"][i, 0] - constants["pad"][i]), np.hypot(*after["velocity"][i])
         landed[i] = on_floor and miss <= LAW.near and speed <= LAW.soft_speed
         fuel = LAW.fuel_cost * (abs(action[i, 0]) * LAW.sideways_share + (action[i, 1] + 1) / 2)
-        touch = 5 * np.exp(-((miss / 0.8) ** 2) - (speed / 3) ** 2) if on_floor else -2 * ended[i]
-        assert reward[i] == pytest.approx(worth(after) - worth(state) - fuel + touch)
+        touch = 5 / (1 + (miss / 0.4) ** 2 + (speed / 1.5) ** 2) if on_floor else -2 * ended[i]
+        away = np.hypot(after["position"][i, 0] - constants["pad"][i], after["position"][i, 1] - LAW.radius)
+        assert reward[i] == pytest.approx(-0.05 * away - 0.01 * speed - fuel + touch)
     assert (after["landed"] == landed).all() and 50 < landed.sum() < 2000 and 100 < (ended & ~landed).sum()
 
 

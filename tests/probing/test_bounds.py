@@ -34,7 +34,8 @@ def disc(centre, radius, size=32, contrast=1.0, background=0.0):
     x = np.arange(size) + 0.5
     y = size - x
     distance = np.hypot(x[None, None, :] - centre[:, 0, None, None], y[None, :, None] - centre[:, 1, None, None])
-    return background + contrast * np.clip(radius + 0.5 - distance, 0, 1)
+    inside = np.clip((np.sqrt(radius**2 - 1.5**2 / 20) - distance) / 1.5 + 0.5, 0, 1)  # the rim of the camera
+    return background + contrast * inside**2 * (3 - 2 * inside)
 
 
 def as_uint8(frames):

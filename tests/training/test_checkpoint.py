@@ -126,9 +126,7 @@ def test_weights_of_another_shape_than_the_config_states_are_refused(saved):
     assert "dynamics" in refused(saved, weights_file(saved).name)
 
 
-@pytest.mark.parametrize(
-    "change", [lambda t: t.popitem(), lambda t: t.update(extra=torch.zeros(2))], ids=["lacking", "extra"]
-)
+@pytest.mark.parametrize("change", [lambda t: t.popitem(), lambda t: t.update(extra=torch.zeros(2))], ids=["lacking", "extra"])
 def test_weights_with_a_tensor_too_few_or_too_many_are_refused(saved, change):
     replace_weights(saved, change)
     refused(saved, weights_file(saved).name)
@@ -145,9 +143,7 @@ def test_another_format_is_refused(saved):
     assert "format 2" in refused(saved, "manifest.json")
 
 
-@pytest.mark.parametrize(
-    "text", [b"", b"{", b"[]", b"null", b"{}", b"\xff\xfe\x00", b"[" * 100_000], ids=lambda t: repr(t[:8])
-)
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"{}", b"\xff\xfe\x00", b"[" * 100_000], ids=lambda t: repr(t[:8]))
 def test_a_manifest_of_garbage_is_refused(saved, text):
     (saved / "manifest.json").write_bytes(text)
     refused(saved, "manifest.json")

@@ -39,9 +39,7 @@ def uninterrupted(lander, tiny_fit, sizes, tmp_path_factory):
     return train(lander, tiny_fit, sizes, tmp_path_factory.mktemp("whole"))
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(
-    lander, tiny_fit, sizes, lander_model, uninterrupted
-):
+def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(lander, tiny_fit, sizes, lander_model, uninterrupted):
     assert same_weights(lander_model, uninterrupted)
     assert not same_weights(uninterrupted, train(lander, replace(tiny_fit, seed=1), sizes))
 
@@ -53,17 +51,13 @@ def test_what_torch_drew_before_does_not_matter(lander, tiny_fit, sizes, uninter
 
 def test_the_shape_of_frames_and_log_comes_from_the_videos(ball, tiny_fit, sizes, uninterrupted):
     assert (uninterrupted.config.actions, uninterrupted.config.rewards, uninterrupted.config.size) == (2, True, 64)
-    watched = train(
-        ball, replace(tiny_fit, find_steps=1, predict_steps=1), replace(sizes, actions=5, rewards=True, size=32)
-    )
+    watched = train(ball, replace(tiny_fit, find_steps=1, predict_steps=1), replace(sizes, actions=5, rewards=True, size=32))
     assert watched.config == replace(sizes, actions=0, rewards=False, size=64)
 
 
 def test_both_losses_fall(ball, tiny_fit, sizes):
     def losses(find_steps, predict_steps):
-        model = train(
-            ball, replace(tiny_fit, find_steps=find_steps, predict_steps=predict_steps, straighten=0.0), sizes
-        )
+        model = train(ball, replace(tiny_fit, find_steps=find_steps, predict_steps=predict_steps, straighten=0.0), sizes)
         clips, starts = encode_all(model, ball), torch.arange(2, 7).expand(len(ball), -1)
         found = find_loss(model, torch.from_numpy(ball.frames), 0.0)["loss"]
         return found.item(), predict_loss(model, clips, starts, 0 * starts, 4)["loss"].item()
@@ -110,9 +104,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(lander, tiny_fit, sizes, uni
     assert same_weights(load(tmp_path), uninterrupted)
 
 
-def test_a_stop_before_the_update_counts_that_step_as_not_done(
-    lander, tiny_fit, sizes, uninterrupted, tmp_path, monkeypatch
-):
+def test_a_stop_before_the_update_counts_that_step_as_not_done(lander, tiny_fit, sizes, uninterrupted, tmp_path, monkeypatch):
     calls = []
 
     def stopped(*args):
@@ -170,9 +162,7 @@ def test_a_process_ended_by_a_signal_goes_on_bit_for_bit(lander, tiny_fit, sizes
 
 @pytest.mark.parametrize("phase, step", [("find", 5), ("predict", 11)])
 @pytest.mark.parametrize("what", ["loss", "gradient"])
-def test_a_loss_or_gradient_that_is_not_finite_ends_the_run(
-    lander, tiny_fit, sizes, tmp_path, monkeypatch, phase, step, what
-):
+def test_a_loss_or_gradient_that_is_not_finite_ends_the_run(lander, tiny_fit, sizes, tmp_path, monkeypatch, phase, step, what):
     """The sixth step of a phase goes wrong; the checkpoint after the fifth is still there and good."""
     seen, real = [], getattr(loop, f"{phase}_loss")
 
@@ -181,9 +171,7 @@ def test_a_loss_or_gradient_that_is_not_finite_ends_the_run(
         seen.append(1)
         if len(seen) == 6:
             zero = losses["loss"] - losses["loss"].detach()
-            losses["loss"] = (
-                losses["loss"] * math.nan if what == "loss" else losses["loss"] + torch.sqrt(zero)
-            )  # slope inf at 0
+            losses["loss"] = losses["loss"] * math.nan if what == "loss" else losses["loss"] + torch.sqrt(zero)  # slope inf at 0
         return losses
 
     monkeypatch.setattr(loop, f"{phase}_loss", spoiled)

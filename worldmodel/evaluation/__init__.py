@@ -1,7 +1,15 @@
 """Floor 4: the gravity battery, put together: who reads what, against which control and which bound."""
 
 from .reading import (
-    FRAMES_SEEN, all_features, cramer_rao, oracle, read_constants, read_controls, read_pixels, read_sorted_positions, read_untrained,
+    FRAMES_SEEN,
+    all_features,
+    cramer_rao,
+    oracle,
+    read_constants,
+    read_controls,
+    read_pixels,
+    read_sorted_positions,
+    read_untrained,
 )  # fmt: skip
 from .reports import ball_reports, summarise
 from .rollout import imagine_frames, open_loop_error, pixel_error
@@ -9,6 +17,6 @@ from .sets import EvaluationSet, open_sets
 
 __all__ = [
     "FRAMES_SEEN", "EvaluationSet", "all_features", "ball_reports", "cramer_rao", "imagine_frames", "open_loop_error",
-    "open_sets", "oracle", "pixel_error", "read_constants", "read_controls", "read_pixels", "read_sorted_positions", "read_untrained",
-    "summarise",
+    "open_sets", "oracle", "pixel_error", "read_constants", "read_controls", "read_pixels", "read_sorted_positions",
+    "read_untrained", "summarise",
 ]  # fmt: skip

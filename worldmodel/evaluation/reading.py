@@ -9,8 +9,16 @@ import numpy as np
 
 from ..physics import FRAMES_PER_SECOND, world
 from ..probing import (
-    first_frame_cells, gravity_sd, oracle_gravity, pca_features, permuted, quantisation_noise, ridge, shuffle_time, track,
     disc_sigma,
+    first_frame_cells,
+    gravity_sd,
+    oracle_gravity,
+    pca_features,
+    permuted,
+    quantisation_noise,
+    ridge,
+    shuffle_time,
+    track,
 )  # fmt: skip
 from .sets import EvaluationSet
 

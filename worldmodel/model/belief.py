@@ -55,7 +55,7 @@ class Evidence(nn.Module):
         nn.init.normal_(self.linear.weight, std=0.02)
 
     def forward(self, points: torch.Tensor, actions: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Args: points (B, T + window - 1, D), actions (B, T + window - 1, A). Returns guess, weight (B, T, K), speed (B, T, D)."""
+        """Points (B, T + window - 1, D), actions (B, T + window - 1, A) -> guess, weight (B, T, K), speed (B, T, D)."""
         moves = (points[:, 1:] - points[:, :-1]) * SPEED_SCALE
         moves = moves.unfold(1, self.window - 1, 1).transpose(2, 3).flatten(2)
         if actions is not None:

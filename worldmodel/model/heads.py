@@ -22,7 +22,11 @@ class OutcomeHead(nn.Module):
         super().__init__()
         self.anchors = anchors
         self.network = nn.Sequential(
-            nn.Linear(2 * latents + anchors + actions, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 3)
+            nn.Linear(2 * latents + anchors + actions, width),
+            nn.SiLU(),
+            nn.Linear(width, width),
+            nn.SiLU(),
+            nn.Linear(width, 3),
         )
 
     def forward(self, state) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -28,7 +28,11 @@ def find_loss(model: WorldModel, frames, straighten: float) -> dict[str, torch.T
     reconstruction = F.mse_loss(painted, target) * target[0, 0].numel() / 100
     third = points[:, 3:] - 3 * points[:, 2:-1] + 3 * points[:, 1:-2] - points[:, :-3]
     straightness = (torch.sqrt(third**2 + 1e-8) / (points.std((0, 1)) + 1e-2)).mean()
-    return {"loss": reconstruction + straighten * straightness, "reconstruction": reconstruction, "straightness": straightness}
+    return {
+        "loss": reconstruction + straighten * straightness,
+        "reconstruction": reconstruction,
+        "straightness": straightness,
+    }
 
 
 def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torch.Tensor, ends: torch.Tensor, horizon: int):
@@ -64,9 +68,9 @@ def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torc
     path = model.imagine(begin, horizon if actions is None else ahead("actions"), belief)
     error = (path.points - ahead("points")) * (model.config.size / 2)
     error = torch.sqrt(error**2 + PIXEL_ERROR**2) - PIXEL_ERROR
-    if "valid" in clips:
-        error = error * ahead("valid").unsqueeze(-1)
-    losses = {"loss": error.mean(), "open_loop": error.mean()}
+    counts = ahead("valid").unsqueeze(-1).expand_as(error) if "valid" in clips else torch.ones_like(error)
+    open_loop = (error * counts).sum() / counts.sum().clamp(min=1)
+    losses = {"loss": open_loop, "open_loop": open_loop}
     if model.outcome is not None:
         led_to = clips["valid"].clone()
         led_to[:, 0] = 0  # nothing led to the first frame

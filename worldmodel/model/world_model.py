@@ -131,7 +131,10 @@ class WorldModel(nn.Module):
         elif actions is not None:
             raise ConfigError("this model was built without actions")
         if before is None:  # the first frame stands in for those before it
-            window, window_actions = points[:, :1].expand(-1, reach, -1), points.new_zeros(len(points), reach, c.actions)
+            window, window_actions = (
+                points[:, :1].expand(-1, reach, -1),
+                points.new_zeros(len(points), reach, c.actions),
+            )
             total, seen = 0.0, 0.0
         else:
             short = max(0, reach - before.points.shape[1])
@@ -180,7 +183,9 @@ class WorldModel(nn.Module):
             return value.unsqueeze(1).expand(-1, steps, -1)
 
         kept = Belief(hold(belief.mean), hold(belief.weight))
-        return LatentState(points, speed, hold(last.appearance), kept, hold(last.seen), None if isinstance(actions, int) else actions)
+        return LatentState(
+            points, speed, hold(last.appearance), kept, hold(last.seen), None if isinstance(actions, int) else actions
+        )
 
     def paint(self, points: torch.Tensor, appearance: torch.Tensor) -> torch.Tensor:
         """The decoder over (B, T): float (B, T, C, H, W)."""

@@ -13,9 +13,7 @@ CROSSES = ("+", "x", "1", "2", "3", "4", "|", "_")
 
 
 @styled
-def film_strip(
-    rows: dict, every: int = 1, times=None, marks: dict | None = None, first: dict | None = None, title: str = ""
-):
+def film_strip(rows: dict, every: int = 1, times=None, marks: dict | None = None, first: dict | None = None, title: str = ""):
     """One labelled row of frames per entry, so that truth and dream can be compared frame by frame.
 
     Args:
@@ -51,9 +49,7 @@ def film_strip(
 
 
 @styled
-def points_on_frames(
-    frames, points, every: int = 1, times=None, names=None, title: str = "Where do the model's points lie?"
-):
+def points_on_frames(frames, points, every: int = 1, times=None, names=None, title: str = "Where do the model's points lie?"):
     """Frames in a row with a model's points drawn on them, each point with a cross of its own.
 
     Args:

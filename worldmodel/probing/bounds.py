@@ -7,6 +7,7 @@ import numpy as np
 from ..settings import ConfigError
 
 CHUNK = 1024  # frames tracked at once, so that their float copies stay small
+EDGE = 1.5  # px, width of the soft rim with which the camera of `physics` draws a disc
 MOVES = 0.2  # share of the largest spread of y in a window of a clip below which a window counts as settled
 
 
@@ -32,8 +33,8 @@ def disc_sigma(radius_px: float, noise: float, contrast: float = 1.0, offsets: i
     """Cramer-Rao bound on the position of an antialiased disc's centre along one axis, in px of one grey frame.
 
     The Fisher information is that of the rendered pixels, sum (d intensity / d centre)^2 / noise^2, by central
-    differences, averaged over ``offsets``^2 places of the centre within a pixel. About noise / (contrast sqrt(pi R)):
-    the edge is one pixel wide, has slope 1 and the area 2 pi R, of which each axis gets half.
+    differences, averaged over ``offsets``^2 places of the centre within a pixel. About noise / (contrast sqrt(pi R)),
+    which a straight rim one pixel wide would give: it has slope 1 and the area 2 pi R, of which each axis gets half.
 
     Args:
         radius_px: R, px.
@@ -52,7 +53,8 @@ def disc_sigma(radius_px: float, noise: float, contrast: float = 1.0, offsets: i
 
     def coverage(shift):
         distance = np.hypot(dx[:, None, None, :] - shift, dy[None, :, :, None])
-        return np.clip(radius_px + 0.5 - distance, 0, 1)
+        inside = np.clip((np.sqrt(max(radius_px**2 - EDGE**2 / 20, 0)) - distance) / EDGE + 0.5, 0, 1)  # the camera's rim
+        return inside * inside * (3 - 2 * inside)
 
     slope = (coverage(step) - coverage(-step)) / (2 * step)
     return float(noise / (contrast * np.sqrt((slope**2).sum((2, 3)).mean())))

@@ -101,6 +101,7 @@ class _Run:
     def __init__(self, model, videos, config, device, out, progress, tensorboard):
         self.model, self.videos, self.config, self.device, self.out = model, videos, config, device, out
         self.progress, self.step, self.optimizer = progress, 0, None
+        self.about = {"fit": asdict(config), "videos": videos.path.name, "clips": len(videos)}
         self.updating, self.asked_to_stop = False, False
         self.log = Log(out, tensorboard)
         self.bf16 = config.bf16 and has_bf16(device)
@@ -109,8 +110,8 @@ class _Run:
         if self.out is None or not (self.out / "manifest.json").exists():
             return
         manifest = checkpoint.read_manifest(self.out)
-        if manifest["about"].get("fit") != asdict(self.config) or manifest["config"] != asdict(self.model.config):
-            raise ConfigError(f"{self.out}: holds a run with other settings; give another folder or the same settings")
+        if manifest["about"] != self.about or manifest["config"] != asdict(self.model.config):
+            raise ConfigError(f"{self.out}: holds a run with other settings or videos; give another folder or the same")
         self.model.load_state_dict(checkpoint.load(self.out).state_dict())
         self.step = manifest["step"]
 
@@ -119,7 +120,9 @@ class _Run:
         if self.step >= end:
             return
         parts = {"find": ["encoder", "decoder"], "predict": ["evidence", "dynamics", "outcome"]}[name]
-        parameters = [p for part in parts if getattr(self.model, part) is not None for p in getattr(self.model, part).parameters()]
+        parameters = [
+            p for part in parts if getattr(self.model, part) is not None for p in getattr(self.model, part).parameters()
+        ]
         self.optimizer = torch.optim.AdamW(parameters, rate, weight_decay=self.config.weight_decay)
         if self.step > begin:
             checkpoint.load_optimizer(self.out, self.optimizer)
@@ -134,7 +137,9 @@ class _Run:
                     group["lr"] = rate * min(1, (step - begin + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-5
                 losses, clips = step_of_phase(step, share)
                 if not math.isfinite(losses["loss"].item()):
-                    raise TrainingDiverged(f"step {step} ({name}): the loss is {losses['loss'].item()}; clips {clips[:8].tolist()} ...")
+                    raise TrainingDiverged(
+                        f"step {step} ({name}): the loss is {losses['loss'].item()}; clips {clips[:8].tolist()} ..."
+                    )
                 self.optimizer.zero_grad()
                 losses["loss"].backward()
                 norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0).item()
@@ -157,7 +162,7 @@ class _Run:
 
     def save(self):
         if self.out is not None:
-            checkpoint.save(self.model, self.out, self.step, self.optimizer, fit=asdict(self.config))
+            checkpoint.save(self.model, self.out, self.step, self.optimizer, **self.about)
 
     def find_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 0, step)

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from .. import plots
-from ..evaluation import FRAMES_SEEN, cramer_rao
+from ..evaluation import FRAMES_SEEN, cramer_rao, imagine_frames
 from ..probing import Report
+from ..videos import save_video
 
 
 def save_figure(figure, folder, name: str) -> None:
@@ -35,7 +36,9 @@ def legibility_figure(seeds: list[dict], shared: dict, sets):
         "oracle tracker": {k: error(shared[f"oracle.test.k{k}"]) for k in FRAMES_SEEN if k >= 3},
         "Cramér–Rao": {k: 0.6745 * sd for k, sd in cramer_rao(sets).items()},  # median of |normal| is 0.6745 sd
     }
-    return plots.legibility(np.array(FRAMES_SEEN), ours, controls, bounds, error="median error", title="How well is g read after k frames?")
+    return plots.legibility(
+        np.array(FRAMES_SEEN), ours, controls, bounds, error="median error", title="How well is g read after k frames?"
+    )
 
 
 def reading_figure(seed: dict, sets, k: int = 20):
@@ -59,6 +62,20 @@ def controls_figure(reports: list[Report]):
 
 def returns_figure(reports: list[Report], band: str = "in"):
     """`lander`: mean return of each policy in the true world."""
-    rows = {report.name.rsplit(".", 3)[-2:][0]: report for report in reports if f".return." in report.name and report.name.endswith(f".{band}")}
+    rows = {
+        report.name.rsplit(".", 3)[-2:][0]: report
+        for report in reports
+        if ".return." in report.name and report.name.endswith(f".{band}")
+    }
     values = {name: (row.value, row.low, row.high) for name, row in rows.items()}
     return plots.bars(values, mark=None, xlabel="return in the true world", title="Who lands well?", ours="dream")
+
+
+def dream_gif(model, clips, folder, name: str, seen: int = 10, steps: int = 30) -> None:
+    """A moving picture: three true clips above, and below them what the model imagines from frame ``seen`` on."""
+    frames = clips.videos.read([0, 1, 2])
+    dream = imagine_frames(model, frames[:, :seen], steps)
+    after = np.concatenate([frames[:, :seen], dream], 1)
+    rows = [np.concatenate(list(part), 2) for part in (frames[:, : seen + steps], after)]  # clips side by side: (T, H, 3W, C)
+    line = np.full((seen + steps, 2, rows[0].shape[2], frames.shape[-1]), 200, np.uint8)
+    save_video(np.concatenate([rows[0], line, rows[1]], 1), Path(folder) / f"{name}.gif", clips.videos.frames_per_second, zoom=2)

@@ -10,13 +10,21 @@ import numpy as np
 
 from .. import control, training
 from ..evaluation import (
-    all_features, ball_reports, open_loop_error, open_sets, oracle, read_constants, read_controls, read_pixels,
-    read_sorted_positions, read_untrained,
+    all_features,
+    ball_reports,
+    open_loop_error,
+    open_sets,
+    oracle,
+    read_constants,
+    read_controls,
+    read_pixels,
+    read_sorted_positions,
+    read_untrained,
 )  # fmt: skip
 from ..files import write_whole
 from ..settings import DATA, generator
 from ..videos import Film, film
-from .figures import controls_figure, legibility_figure, reading_figure, returns_figure, save_figure
+from .figures import controls_figure, dream_gif, legibility_figure, reading_figure, returns_figure, save_figure
 from .reports import control_reports
 from .results import write_results
 
@@ -53,7 +61,9 @@ def keep(path: Path, compute) -> dict[str, np.ndarray]:
         return dict(saved)
 
 
-def ball_seed(seed: int, scale: Scale, sets, root, out: Path, scene: str = "clean", progress: bool = True) -> dict[str, np.ndarray]:
+def ball_seed(
+    seed: int, scale: Scale, sets, root, out: Path, scene: str = "clean", progress: bool = True
+) -> dict[str, np.ndarray]:
     """Train one model on `ball` and take tests A and B and the rollout: predictions clip by clip, and the seconds."""
     videos = film(Film("ball", scale.clips, scene=scene), root, progress=progress)
     started = time.perf_counter()
@@ -77,7 +87,9 @@ def lander_seed(seed: int, scale: Scale, root, out: Path, progress: bool = True)
     """Learn the world of `lander` from its log, learn to act in the dream, then act in the true world on two bands of g."""
     videos = film(lander_log(), root, progress=progress)
     started = time.perf_counter()
-    model = training.fit(videos, replace(scale.log_fit, seed=seed), out=out / f"lander-{seed}", progress=progress).requires_grad_(False)
+    model = training.fit(videos, replace(scale.log_fit, seed=seed), out=out / f"lander-{seed}", progress=progress).requires_grad_(
+        False
+    )
     fitted = time.perf_counter() - started
     policy, history = control.learn_to_act(control.DreamEnv(model, videos, 256), replace(scale.act, seed=seed), progress)
     control.save_policy(policy, out / f"lander-{seed}-policy")
@@ -95,7 +107,9 @@ def lander_log() -> Film:
     return Film("lander", clips=560, frames=48)
 
 
-def record(preset: str = "full", seeds: int = 5, only: str = "all", root=DATA, out="runs", figures="figures", progress=True) -> None:
+def record(
+    preset: str = "full", seeds: int = 5, only: str = "all", root=DATA, out="runs", figures="figures", progress=True
+) -> None:
     """Run all seeds, one file each under ``out/PRESET``, then write results.json and the figures.
 
     Args:
@@ -107,7 +121,10 @@ def record(preset: str = "full", seeds: int = 5, only: str = "all", root=DATA, o
         sets = open_sets(root=root, share=scale.share, progress=progress)
         shared = keep(out / "ball-clean-shared.npz", lambda: ball_shared(scale, sets))
         found = [
-            keep(out / f"ball-clean-{seed}.npz", lambda seed=seed: ball_seed(seed, scale, sets, root, out, progress=progress))
+            keep(
+                out / f"ball-clean-{seed}.npz",
+                lambda seed=seed: ball_seed(seed, scale, sets, root, out, progress=progress),
+            )
             for seed in range(seeds)
         ]
         truths = {band: sets[band].truth.values for band in ("test", "earth", "beyond")}
@@ -115,6 +132,7 @@ def record(preset: str = "full", seeds: int = 5, only: str = "all", root=DATA, o
         save_figure(legibility_figure(found, shared, sets), figures, "ball.clean.A")
         save_figure(reading_figure(found[0], sets), figures, "ball.clean.A.read")
         save_figure(controls_figure(reports), figures, "ball.clean.B")
+        dream_gif(training.load(out / "ball-clean-0"), sets["test"], figures, "ball.clean.dream")
     if only in ("lander", "all"):
         found = [
             keep(out / f"lander-{seed}.npz", lambda seed=seed: lander_seed(seed, scale, root, out, progress=progress))

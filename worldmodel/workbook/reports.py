@@ -23,6 +23,16 @@ def control_reports(seeds: list[dict], preset: str = "full") -> list[Report]:
         for policy in ("random", "no-op", "oracle", "dream"):
             reports.append(row(f"return.{policy}.{label}", [(seed[f"{band}.{policy}.return"],) for seed in seeds], np.mean))
             reports.append(row(f"success.{policy}.{label}", [(seed[f"{band}.{policy}.success"],) for seed in seeds], np.mean))
-    gaps = [tuple(seed[key] for key in ("dream.return", "train.dream.return", "train.random.return", "train.oracle.return")) for seed in seeds]
-    reports.append(row("gap", gaps, lambda dream, true, low, high: abs(dream.mean() - true.mean()) / (high.mean() - low.mean()), mark="<= 0.05"))
+    gaps = [
+        tuple(seed[key] for key in ("dream.return", "train.dream.return", "train.random.return", "train.oracle.return"))
+        for seed in seeds
+    ]
+    reports.append(
+        row(
+            "gap",
+            gaps,
+            lambda dream, true, low, high: abs(dream.mean() - true.mean()) / (high.mean() - low.mean()),
+            mark="<= 0.05",
+        )
+    )
     return reports

@@ -50,7 +50,9 @@ def machine() -> dict:
     import torch
 
     try:
-        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         commit = "unknown"
     return {
@@ -76,7 +78,9 @@ def claim(name: str, value: float, at_least: float | None = None, at_most: float
     if recorded is None:
         print("       no recorded run has this name")
     else:
-        print(f"       recorded: {interval(recorded)}, {recorded.seeds} seeds, {recorded.n} clips a seed, preset {recorded.preset}")
+        print(
+            f"       recorded: {interval(recorded)}, {recorded.seeds} seeds, {recorded.n} clips a seed, preset {recorded.preset}"
+        )
     return holds is not False
 
 

@@ -1,0 +1,53 @@
+"""The recorded run, end to end at a tiny size: every fixed name, every figure, and resuming seed by seed."""
+
+from dataclasses import replace
+
+import pytest
+
+from worldmodel import control, training
+from worldmodel.workbook import read_results
+from worldmodel.workbook import record as record_module
+from worldmodel.workbook.record import SCALES, Scale, lander_log, record
+
+NAMES = """ball.clean.A.r2.k20 ball.clean.A.relerr.earth.k8 ball.clean.A.relerr.beyond.k20 ball.clean.A.r2_restitution.k32
+ball.clean.B.r2.first ball.clean.B.r2.shuffled ball.clean.B.r2.shuffled_frames ball.clean.B.r2.untrained ball.clean.B.r2.pixels
+ball.clean.B.selectivity ball.clean.B.ahead_of_pixels ball.clean.B.ahead_of_untrained ball.clean.rollout.error_px.h10
+lander.control.return_ratio.in lander.control.return_ratio.beyond lander.control.gap""".split()
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recorded")
+    fit = replace(training.QUICK, find_steps=3, predict_steps=3, find_clips=4, predict_clips=8)
+    SCALES["tiny"] = Scale("tiny", fit, fit, replace(control.QUICK, updates=2), 60, 0.05, 1, 8)
+    record("tiny", 2, "all", folder / "data", folder / "runs", folder / "figures", progress=False)
+    yield folder
+    del SCALES["tiny"]
+
+
+def test_every_fixed_name_has_a_row_with_two_seeds(recorded):
+    rows = {row.name: row for row in read_results(recorded / "figures/results.json")[1]}
+    assert set(NAMES) <= set(rows)
+    assert all(rows[name].seeds == 2 for name in NAMES if name.split(".")[-1] not in ("pixels", "untrained"))
+    assert all(rows[name].preset == "tiny" and rows[name].seconds > 0 for name in NAMES)
+
+
+def test_there_is_a_figure_for_each_test_and_a_moving_picture(recorded):
+    made = {file.name for file in (recorded / "figures").iterdir()}
+    pictures = {"ball.clean.A.png", "ball.clean.A.read.png", "ball.clean.B.png", "ball.clean.dream.gif", "lander.control.png"}
+    assert pictures <= made
+
+
+def test_a_second_call_trains_nothing_again_and_says_the_same(recorded, monkeypatch):
+    before = (recorded / "figures/results.json").read_bytes()
+    monkeypatch.setattr(record_module.training, "fit", lambda *_, **__: pytest.fail("trained again"))
+    record("tiny", 2, "all", recorded / "data", recorded / "runs", recorded / "figures", progress=False)
+    assert (recorded / "figures/results.json").read_bytes() == before
+
+
+def test_the_log_keeps_within_its_frames(tmp_path):
+    from worldmodel import film
+
+    ends = film(lander_log(), tmp_path, progress=False).ends
+    lived = (ends.cumsum(1) - ends == 0).sum()
+    assert 10_000 < lived <= 20_000

@@ -1,0 +1,75 @@
+"""results.json, the claim line and the README's table."""
+
+import json
+
+import pytest
+
+from worldmodel.probing import Report
+from worldmodel.settings import DataError
+from worldmodel.workbook import claim, interval, read_results, write_readme_table
+from worldmodel.workbook.results import BEGIN, END, find_results, write_results
+
+
+def report(name="ball.clean.A.r2.k20", value=0.991, holds=True, **more):
+    fields = {"low": 0.989, "high": 0.993, "seeds": 5, "n": 1000, "unit": "1", "mark": ">= 0.99", "limit": None}
+    fields |= {"anchor": "none published", "model": "default", "preset": "full", "seconds": 1.0}
+    return Report(name=name, value=value, holds=holds, **fields | more)
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_results([report(), report("ball.clean.B.r2.first", 0.3, False, mark="<= 0.02")], tmp_path / "figures/results.json")
+    return tmp_path
+
+
+def test_rows_come_back_as_they_were_written(recorded):
+    run, rows = read_results()
+    assert {"device", "threads", "torch", "commit", "date"} <= set(run)
+    assert rows == [report(), report("ball.clean.B.r2.first", 0.3, False, mark="<= 0.02")]
+
+
+def test_a_row_replaces_the_one_of_its_name_and_keeps_the_others(recorded):
+    write_results([report(value=0.5, holds=False)], recorded / "figures/results.json")
+    values = {row.name: row.value for row in read_results()[1]}
+    assert values == {"ball.clean.A.r2.k20": 0.5, "ball.clean.B.r2.first": 0.3}
+
+
+def test_results_are_found_from_the_folder_of_a_notebook(recorded, monkeypatch):
+    (recorded / "notebooks").mkdir()
+    monkeypatch.chdir(recorded / "notebooks")
+    assert find_results() == recorded / "figures/results.json"
+
+
+def test_no_results_are_a_data_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="make record"):
+        read_results()
+
+
+def test_a_claim_that_fails_is_shown_as_failed(recorded, capsys):
+    assert not claim("ball.clean.A.r2.k20", 0.5, at_least=0.99)
+    printed = capsys.readouterr().out
+    assert printed.startswith("FAILS") and "0.5" in printed and "0.991 [0.989, 0.993]" in printed and "5 seeds" in printed
+
+
+def test_a_claim_that_holds_says_so_and_a_nan_holds_nothing(recorded, capsys):
+    assert claim("ball.clean.A.r2.k20", 0.995, at_least=0.99) and "holds" in capsys.readouterr().out
+    assert not claim("ball.clean.A.r2.k20", float("nan"), at_least=0.99)
+    assert not claim("ball.clean.B.r2.first", 0.3, at_most=0.02)
+
+
+def test_the_readme_table_is_made_from_the_rows_and_again(recorded):
+    readme = recorded / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    for _ in range(2):
+        write_readme_table(readme, recorded / "figures/results.json")
+        text = readme.read_text()
+        assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+        assert f"`ball.clean.A.r2.k20` | {interval(report())} | 5 | >= 0.99 | yes" in text and "**no**" in text
+        assert text.count("ball.clean.B.r2.first") == 1
+
+
+def test_the_file_holds_only_plain_json(recorded):
+    write_results([report(value=float("nan"))], recorded / "figures/results.json")
+    json.loads((recorded / "figures/results.json").read_text(), parse_constant=pytest.fail)
