@@ -123,8 +123,9 @@ def probe(model: Recording, world: str = "ball", scene: str = "clean", share: fl
     from .probing import median_relative_error, r2
     from .training import load
 
+    trained = load(model)
     sets = open_sets(world, scene, root, share)
-    read = read_constants(all_features(load(model), sets), sets, frames_seen=(1, 8, 20, 32))
+    read = read_constants(all_features(trained, sets), sets, frames_seen=(1, 8, 20, 32))
     print(f"{'constant':<14}{'frames':>7}{'R2, in range':>14}{'error, Earth':>14}{'error, beyond':>15}")
     for constant in ("g", "restitution", "radius"):
         for k in (1, 8, 20, 32):

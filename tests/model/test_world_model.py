@@ -170,10 +170,11 @@ def test_the_first_imagined_moment_needs_no_later_action():
     assert (one.points[:, 2] - other.points[:, 2]).abs().max() > 1e-4
 
 
-def test_at_rest_stops_everything_and_nothing_else():
-    state = model().observe(clips()[0])
-    still = at_rest(state)
-    assert not still.speed.any() and state.speed.any()
+def test_at_rest_the_next_move_is_half_the_change_of_speed_whatever_a_speed_means():
+    net, state = model(), model().observe(clips()[0])[:, -1:]
+    still = at_rest(net, state)
+    after, speed_after = net.dynamics(still.points[:, 0], still.speed[:, 0], still.belief[:, 0].mean)
+    torch.testing.assert_close(after - still.points[:, 0], (speed_after - still.speed[:, 0]) / 2, atol=1e-5, rtol=1e-3)
     same(replace(still, speed=state.speed), state)
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from worldmodel import control, training
 from worldmodel.workbook import read_results
-from worldmodel.workbook import record as record_module
 from worldmodel.workbook.record import SCALES, Scale, lander_log, record
 
 NAMES = """ball.clean.A.r2.k20 ball.clean.A.relerr.earth.k8 ball.clean.A.relerr.beyond.k20 ball.clean.A.r2_restitution.k32
@@ -40,7 +39,7 @@ def test_there_is_a_figure_for_each_test_and_a_moving_picture(recorded):
 
 def test_a_second_call_trains_nothing_again_and_says_the_same(recorded, monkeypatch):
     before = (recorded / "figures/results.json").read_bytes()
-    monkeypatch.setattr(record_module.training, "fit", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(training, "fit", lambda *_, **__: pytest.fail("trained again"))
     record("tiny", 2, "all", recorded / "data", recorded / "runs", recorded / "figures", progress=False)
     assert (recorded / "figures/results.json").read_bytes() == before
 

@@ -61,11 +61,11 @@ def test_a_claim_that_holds_says_so_and_a_nan_holds_nothing(recorded, capsys):
 
 def test_the_readme_table_is_made_from_the_rows_and_again(recorded):
     readme = recorded / "README.md"
-    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    readme.write_text(f"before\n{BEGIN}\nstale\n{END}\nafter\n")
     for _ in range(2):
         write_readme_table(readme, recorded / "figures/results.json")
         text = readme.read_text()
-        assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+        assert text.startswith("before\n") and text.endswith("after\n") and "stale" not in text
         assert f"`ball.clean.A.r2.k20` | {interval(report())} | 5 | >= 0.99 | yes" in text and "**no**" in text
         assert text.count("ball.clean.B.r2.first") == 1
 

@@ -1,5 +1,7 @@
 """Floor 4: the gravity battery, put together: who reads what, against which control and which bound."""
 
+from .causal import gravity_direction, steer
+from .falling import fall_freely
 from .reading import (
     FRAMES_SEEN,
     all_features,
@@ -11,12 +13,12 @@ from .reading import (
     read_sorted_positions,
     read_untrained,
 )  # fmt: skip
-from .reports import ball_reports, summarise
+from .reports import ball_reports, fall_reports, summarise
 from .rollout import imagine_frames, open_loop_error, pixel_error
 from .sets import EvaluationSet, open_sets
 
 __all__ = [
-    "FRAMES_SEEN", "EvaluationSet", "all_features", "ball_reports", "cramer_rao", "imagine_frames", "open_loop_error",
-    "open_sets", "oracle", "pixel_error", "read_constants", "read_controls", "read_pixels", "read_sorted_positions",
-    "read_untrained", "summarise",
+    "FRAMES_SEEN", "EvaluationSet", "all_features", "ball_reports", "cramer_rao", "fall_freely", "fall_reports",
+    "gravity_direction", "imagine_frames", "open_loop_error", "open_sets", "oracle", "pixel_error", "read_constants",
+    "read_controls", "read_pixels", "read_sorted_positions", "read_untrained", "steer", "summarise",
 ]  # fmt: skip

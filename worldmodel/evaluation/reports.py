@@ -6,6 +6,7 @@ import numpy as np
 
 from ..probing import Report, bootstrap, median_relative_error, meets, r2
 from ..settings import generator
+from .causal import slope
 
 DRAWS = 1000  # draws of the bootstrap
 
@@ -76,3 +77,44 @@ def ball_reports(seeds: list[dict], shared: dict, truths: dict, scene: str = "cl
         ahead_of("shuffled_frames", [seed["shuffled_frames"] for seed in seeds]),
         row("rollout.error_px.h10", [(seed["rollout"][:, 9],) for seed in seeds], np.median, unit="px", mark="<= 2"),
     ]  # fmt: skip
+
+
+def fall_reports(seeds: list[dict], truths: dict, scene: str = "clean", preset: str = "full") -> list[Report]:
+    """Tests C and E of `ball`: falls imagined from rest, and what moving the belief along the probe's direction does to them.
+
+    Args:
+        seeds: per seed ``BAND.clips``, ``BAND.g``, ``BAND.galileo`` of `fall_freely`, the keys of `steer` and ``seconds``.
+        truths: per band the constants by name, (N,).
+    """
+    seconds = float(sum(seed["seconds"] for seed in seeds))
+
+    def row(test, per_seed, statistic, **more):
+        return summarise(f"ball.{scene}.{test}", per_seed, statistic, preset=preset, seconds=seconds, same_clips=False, **more)
+
+    def falls(band):
+        return [(truths[band]["g"][seed[f"{band}.clips"]], seed[f"{band}.g"]) for seed in seeds]
+
+    def missed(g, measured):
+        """Median relative error; a fall that was lost counts as wholly wrong."""
+        return np.median(np.nan_to_num(np.abs(measured / g - 1), nan=1.0))
+
+    generators = "video generators: g_eff 1.81 of 9.81; 65 % of g after fine-tuning"
+    true = [(truths["test"]["g"][seed["clips"]], seed["erased"]) for seed in seeds]
+    moved = [(seed["none"], seed["asked"], seed["read"]) for seed in seeds]
+    blind = [(seed["none"], seed["orthogonal"], seed["read"]) for seed in seeds]
+    return [
+        row("C.g_error.in", falls("test"), missed, mark="<= 0.03", anchor=generators),
+        row("C.g_error.earth", falls("earth"), missed),
+        row("C.g_error.beyond", falls("beyond"), missed, mark="<= 0.1"),
+        row("C.galileo", [(seed["test.galileo"],) for seed in seeds], lambda r: np.nanmedian(np.abs(r - 1)), mark="<= 0.02"),
+        row("E.slope", moved, slope, mark="0.9 to 1.1", anchor="only qualitative"),
+        row("E.slope_orthogonal", blind, slope),
+        row("E.drift", [(seed["drift"],) for seed in seeds], lambda d: np.nanquantile(d, 0.95), mark="<= 0.05"),
+        row("E.erased_r2", true, squared_correlation, mark="<= 0.05"),
+    ]
+
+
+def squared_correlation(truth, measured) -> float:
+    """The share of the truth's variance that a straight line through the measured values explains; lost falls are left out."""
+    seen = np.isfinite(measured)
+    return float(np.corrcoef(truth[seen], measured[seen])[0, 1] ** 2)

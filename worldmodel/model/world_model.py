@@ -226,6 +226,16 @@ def as_tensor(values, like: torch.Tensor) -> torch.Tensor:
     return torch.as_tensor(values, dtype=like.dtype, device=like.device)
 
 
-def at_rest(state: LatentState) -> LatentState:
-    """The same moment with every speed set to zero."""
-    return replace(state, speed=torch.zeros_like(state.speed))
+@torch.no_grad()
+def at_rest(model: WorldModel, state: LatentState, belief: Belief | None = None) -> LatentState:
+    """The same moment (B, 1) with all bodies at rest, under the belief (B, K) that they are to move on by.
+
+    Whether a speed is that of the frame or of the move before it is for training to choose. A body is at rest where, by the
+    model's own next step, it moves by half of its change of speed: as any does that starts from rest and is accelerated.
+    """
+    constants = (belief or state.belief[:, -1]).mean
+    points, speed = state.points[:, -1], torch.zeros_like(state.points[:, -1])
+    for _ in range(4):
+        after, speed_after = model.dynamics(points, speed, constants)
+        speed = speed - (after - points) + (speed_after - speed) / 2
+    return replace(state, speed=speed.unsqueeze(1))

@@ -76,7 +76,7 @@ def execute(path, timeout: int = 600) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.metadata.pop("execution", None)
-            cell.outputs = [output for output in map(_without_bars, cell.outputs) if output is not None]
+            cell.outputs = _without_bars(cell.outputs)
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["language_info"] = {"name": "python"}
     notebook.metadata[ENTRY] = {"sha256": source_hash(notebook)}
@@ -85,13 +85,15 @@ def execute(path, timeout: int = 600) -> None:
     write_whole(path, lambda file: file.write(text.encode()))
 
 
-def _without_bars(output):
-    """An output as a terminal would leave it: a carriage return writes over its line. None where nothing is left."""
-    if output.output_type != "stream":
-        return output
-    lines = [line.rsplit("\r", 1)[-1] for line in output.text.rstrip("\r").split("\n")]
-    output.text = "\n".join(lines)
-    return output if output.text.strip() else None
+def _without_bars(outputs: list) -> list:
+    """The outputs as a terminal leaves them: a carriage return writes over its line, and of a progress bar nothing stays."""
+    errors = "".join(output.text for output in outputs if output.get("name") == "stderr")
+    lines = [line.rsplit("\r", 1)[-1] for line in errors.split("\n")]
+    lines = [line for line in lines if line.strip() and "%|" not in line]
+    kept = [output for output in outputs if output.get("name") != "stderr"]
+    if lines:
+        kept.insert(0, type(outputs[0])(output_type="stream", name="stderr", text="\n".join(lines) + "\n"))
+    return kept
 
 
 if __name__ == "__main__":

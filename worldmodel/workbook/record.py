@@ -12,6 +12,9 @@ from .. import control, training
 from ..evaluation import (
     all_features,
     ball_reports,
+    fall_freely,
+    fall_reports,
+    gravity_direction,
     open_loop_error,
     open_sets,
     oracle,
@@ -20,6 +23,7 @@ from ..evaluation import (
     read_pixels,
     read_sorted_positions,
     read_untrained,
+    steer,
 )  # fmt: skip
 from ..files import write_whole
 from ..settings import DATA, generator
@@ -76,6 +80,17 @@ def ball_seed(
     return read | {"fit_seconds": np.array(fitted), "seconds": np.array(time.perf_counter() - started)}
 
 
+def ball_falls(seed: int, sets, out: Path, scene: str = "clean") -> dict[str, np.ndarray]:
+    """Tests C and E of a seed's trained model: falls imagined from rest, and beliefs moved along the direction of g."""
+    started = time.perf_counter()
+    model = training.load(out / f"ball-{scene}-{seed}")
+    found = {}
+    for band in ("test", "earth", "beyond"):
+        found |= {f"{band}.{key}": value for key, value in fall_freely(model, sets[band]).items()}
+    found |= steer(model, sets["test"], gravity_direction(model, sets), generator(seed, 8))
+    return found | {"seconds": np.array(time.perf_counter() - started)}
+
+
 def ball_shared(scale: Scale, sets) -> dict[str, np.ndarray]:
     """What no trained seed changes: pixels, untrained networks, the oracle tracker, the true places without order."""
     shared = {"pixels": read_pixels(sets, generator(0, 6)), "sorted": read_sorted_positions(sets)}
@@ -127,8 +142,11 @@ def record(
             )
             for seed in range(seeds)
         ]
+        falls = [
+            keep(out / f"ball-clean-{seed}-falls.npz", lambda seed=seed: ball_falls(seed, sets, out)) for seed in range(seeds)
+        ]
         truths = {band: sets[band].truth.values for band in ("test", "earth", "beyond")}
-        reports += ball_reports(found, shared, truths, preset=preset)
+        reports += ball_reports(found, shared, truths, preset=preset) + fall_reports(falls, truths, preset=preset)
         save_figure(legibility_figure(found, shared, sets), figures, "ball.clean.A")
         save_figure(reading_figure(found[0], sets), figures, "ball.clean.A.read")
         save_figure(controls_figure(reports), figures, "ball.clean.B")
