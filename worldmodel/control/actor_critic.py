@@ -19,12 +19,15 @@ from ..settings import TrainingDiverged, check_config
 from ..training import load_module, save_tensors
 
 
+RECENT = 25  # updates over which a return is averaged to say which policy was best in the dream
+
+
 @dataclass(frozen=True)
 class ActorCriticConfig:
     """How to learn to act."""
 
     seed: int = 0
-    updates: int = 800
+    updates: int = 500
     horizon: int = 16  # steps imagined in an update
     rate: float = 1e-3  # peak learning rate of both networks
     discount: float = 0.99
@@ -117,7 +120,8 @@ def learn_to_act(env, config: ActorCriticConfig = FULL, progress: bool = True) -
     """Train a policy in ``env``, a tensor environment whose rewards carry gradients (`DreamEnv`).
 
     Returns:
-        the policy, and the mean lambda-return of each update.
+        the policy of the time when the mean lambda-return of the last `RECENT` updates was highest (left to itself, it may
+        learn to hover and to put the landing off), and the mean lambda-return of each update.
 
     Raises:
         TrainingDiverged: a loss that is not finite.
@@ -130,7 +134,7 @@ def learn_to_act(env, config: ActorCriticConfig = FULL, progress: bool = True) -
     slow = copy.deepcopy(policy.critic)
     actor = torch.optim.AdamW(policy.actor.parameters(), config.rate)
     critic = torch.optim.AdamW(policy.critic.parameters(), config.rate)
-    scale, history = 1.0, []
+    scale, history, best, kept = 1.0, [], -math.inf, policy.state_dict()
     fresh = torch.zeros(len(features), dtype=torch.bool, device=features.device)
     for update in tqdm(range(config.updates), "act", disable=not progress, leave=False):
         for optimizer in (actor, critic):
@@ -148,7 +152,11 @@ def learn_to_act(env, config: ActorCriticConfig = FULL, progress: bool = True) -
             for old, new in zip(slow.parameters(), policy.critic.parameters()):
                 old.lerp_(new, config.value_lag)
         history.append(path.returns.mean().item())
+        recent = sum(history[-RECENT:]) / len(history[-RECENT:])
+        if update + 1 >= RECENT and recent > best:
+            best, kept = recent, copy.deepcopy(policy.state_dict())
         features = env.detach()
+    policy.load_state_dict(kept)
     return policy.eval(), history
 
 
