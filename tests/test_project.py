@@ -27,8 +27,9 @@ def test_the_conda_environment_holds_no_second_list():
 
 def test_the_first_import_is_quick_and_waits_for_no_torch():
     code = "import time; t = time.perf_counter(); import sys, worldmodel; print(time.perf_counter() - t, 'torch' in sys.modules)"
-    seconds, torch = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert float(seconds) < 0.3 and torch == "False"
+    run = lambda: subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    seconds, torch = zip(*(run() for _ in range(3)))
+    assert min(map(float, seconds)) < 0.3 and set(torch) == {"False"}
 
 
 def test_names_on_the_package_face_exist():
@@ -58,3 +59,16 @@ def test_pretrained_weights_are_whole_and_small():
     load(weights / "ball")
     assert load(weights / "lander").feature_size == load_policy(weights / "lander-policy").sizes["features"]
     assert sum(file.stat().st_size for file in weights.rglob("*")) < 15_000_000
+
+
+def test_the_five_lines_of_the_readme_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", (HOME / "README.md").read_text(), re.S)
+    small = block.replace("clips=2000", "clips=20")
+    small = small.replace("fit(videos)", "fit(videos, FitConfig(find_steps=2, predict_steps=2))")
+        "fit(videos)", "fit(videos, FitConfig(find_steps=2, predict_steps=2))"
+    )
+    assert small.count("20)") and "FitConfig" in small
+    names = {}
+    exec("from worldmodel import FitConfig\n" + small, names)
+    assert names["dream"].shape == (1, 20, 64, 64, 1) and names["features"].shape[:2] == (1, 20)

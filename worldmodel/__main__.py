@@ -8,19 +8,19 @@ from typing import Annotated, Literal
 
 import tyro
 
-from .settings import DATA, WorldModelError
+from .settings import DATA, ConfigError, WorldModelError
 from .videos import Film, Ingest
 
 Preset = Literal["quick", "full"]
 Recording = Annotated[Path, tyro.conf.Positional]
 
 
-def run(preset: Preset = "quick", seed: int = 1, out: Path = Path("runs"), root: Path = DATA) -> None:
+def run(preset: Preset = "quick", seeds: int = 1, out: Path = Path("runs"), root: Path = DATA) -> None:
     """The main job, end to end: film a world, train on the frames, read gravity, learn to land in the dream, try it in truth.
 
     Args:
         preset: quick takes a few minutes on two cores, full some fifteen.
-        seed: how many seeds; 1 shows, it claims nothing.
+        seeds: how many; 1 shows, it claims nothing.
         out: where models, figures and results.json go; a run that was cut off goes on there.
         root: where recordings are kept.
     """
@@ -28,7 +28,7 @@ def run(preset: Preset = "quick", seed: int = 1, out: Path = Path("runs"), root:
     from .workbook.results import table
 
     figures = out / preset / "figures"
-    record(preset, seed, "all", root, out, figures)
+    record(preset, seeds, "all", root, out, figures)
     print(table(read_results(figures / "results.json")[1]))
     print(f"\nfigures and results.json: {figures}")
 
@@ -109,12 +109,11 @@ def train(
     print(f"{out}: trained; the log is {out / 'log.jsonl'}")
 
 
-def probe(model: Recording, world: str = "ball", scene: str = "clean", share: float = 0.2, root: Path = DATA) -> None:
-    """Read the hidden constants from a model's state with a linear probe, on clips that it never saw.
+def probe(model: Recording, scene: Literal["clean", "clutter"] = "clean", share: float = 0.2, root: Path = DATA) -> None:
+    """Read the hidden constants of `ball` from a model's state with a linear probe, on clips that it never saw.
 
     Args:
         model: a trained model.
-        world: the world to film for the test.
         scene: clean or clutter.
         share: share of the full evaluation's clips.
         root: where recordings are kept.
@@ -124,7 +123,9 @@ def probe(model: Recording, world: str = "ball", scene: str = "clean", share: fl
     from .training import load
 
     trained = load(model)
-    sets = open_sets(world, scene, root, share)
+    if not 0 < share <= 1:
+        raise ConfigError(f"share is {share}; it must lie above 0 and be at most 1")
+    sets = open_sets("ball", scene, root, share)
     read = read_constants(all_features(trained, sets), sets, frames_seen=(1, 8, 20, 32))
     print(f"{'constant':<14}{'frames':>7}{'R2, in range':>14}{'error, Earth':>14}{'error, beyond':>15}")
     for constant in ("g", "restitution", "radius"):
@@ -150,7 +151,6 @@ def imagine(model: Recording, videos: Recording, out: Path, seen: int = 10, step
 
     from .evaluation import imagine_frames, pixel_error
     from .plots import film_strip
-    from .settings import ConfigError
     from .training import load
     from .videos import Videos, save_video
 

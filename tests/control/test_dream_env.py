@@ -84,7 +84,7 @@ def test_a_dream_is_what_the_model_imagines(dream, dreamer):
 
 
 def test_every_dream_begins_in_a_moment_of_a_clip_that_goes_on(dream, lander, dreamer):
-    env = dream(200, earliest=3)
+    env = dream(200, starts=(3, None))
     observation, _ = env.reset(seed=0)
     clips = dreamer.observe(lander.frames, lander.actions)
     bank, ends = clips.vector().detach(), lander.ends
@@ -204,4 +204,4 @@ def test_what_cannot_be_dreamt_is_refused(dream, ball, sizes):
     with pytest.raises(ConfigError, match="actions and rewards"):
         DreamEnv(WorldModel(sizes), ball)
     with pytest.raises(ConfigError, match="long enough"):
-        dream(earliest=24)
+        dream(starts=(24, None))

@@ -111,7 +111,7 @@ def test_a_step_before_the_reset_and_a_world_without_actions_are_refused():
         PhysicsEnv().step(np.zeros((1, 2)))
     with pytest.raises(ConfigError, match="no actions"):
         PhysicsEnv("ball")
-    for wrong in ({"name": "chess"}, {"scene": "fog"}, {"band": "moon"}):
+    for wrong in ({"name": "chess"}, {"band": "moon"}):
         with pytest.raises(ConfigError):
             PhysicsEnv(**wrong).reset(seed=0)
 

@@ -29,7 +29,7 @@ def recorded(error=0.01, rollout=0.5):
     blind = lambda: 10 + 0.1 * rng.normal(size=N)  # noqa: E731
     seeds = []
     for _ in range(SEEDS):
-        seed = {"seconds": 2.0, "rollout": np.full((N, 10), rollout)}
+        seed = {"seconds": 2.0, "fit_seconds": 1.0, "rollout": np.full((N, 10), rollout)}
         seed |= {"cells.truth": rng.normal(size=N), "cells": 0.1 * rng.normal(size=N)}
         for band, constants in truths.items():
             for name, values in constants.items():
@@ -62,7 +62,8 @@ def test_rows_survive_json_and_hold_all_that_a_reader_needs(reports):
         row = json.loads(json.dumps(report.row()))
         assert Report.from_row(row) == report
         assert report.low <= report.value <= report.high or np.isclose(report.low, report.high), report
-        assert (report.preset, report.seconds, report.n) == ("quick", 6.0, N)
+        clips = 1 if report.name.endswith("fit_seconds") else N
+        assert (report.preset, report.seconds, report.n) == ("quick", 6.0, clips)
         assert report.holds is None if not report.mark else report.holds in (True, False)
     assert reports["ball.clean.A.r2.k20"].seeds == SEEDS and reports["ball.clean.B.r2.untrained"].seeds == 4
 

@@ -80,3 +80,10 @@ def test_frames_without_weight_change_nothing():
 def test_beliefs_over_other_constants_are_not_merged():
     with pytest.raises(ConfigError, match="4 and 5 constants"):
         accumulate(*evidence(0, 3)).merge(accumulate(*evidence(0, 3, constants=5)))
+
+
+def test_a_belief_comes_back_from_its_file(tmp_path):
+    belief = Belief(torch.randn(2, 3), torch.rand(2, 3))
+    belief.save(tmp_path / "belief.npz")
+    again = Belief.load(tmp_path / "belief.npz")
+    assert torch.equal(again.mean, belief.mean) and torch.equal(again.weight, belief.weight)

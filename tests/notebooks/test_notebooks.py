@@ -47,9 +47,7 @@ def test_there_are_notebooks_in_the_order_of_their_numbers():
 
 
 def test_the_stored_outputs_belong_to_the_source(notebook):
-    assert notebook["metadata"][ENTRY]["sha256"] == source_hash(notebook), (
-        "run python -m worldmodel.workbook.notebooks on it"
-    )
+    assert notebook["metadata"][ENTRY]["sha256"] == source_hash(notebook), "run python -m worldmodel.workbook.notebooks on it"
     assert [cell["execution_count"] for cell in code(notebook)] == list(range(1, len(code(notebook)) + 1))
 
 

@@ -18,7 +18,6 @@ from tqdm import tqdm
 from ..settings import TrainingDiverged, check_config
 from ..training import load_module, save_tensors
 
-
 RECENT = 25  # updates over which a return is averaged to say which policy was best in the dream
 
 

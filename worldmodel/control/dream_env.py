@@ -24,8 +24,8 @@ class DreamEnv(VectorEnv):
 
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
 
-    def __init__(self, model: WorldModel, videos: Videos, num_envs: int = 1, limit: int = 60, earliest: int = 2):
-        """Args: earliest: the first frame of a clip at which a dream may begin; limit: frames to a dream's end at the latest.
+    def __init__(self, model: WorldModel, videos: Videos, num_envs: int = 1, limit: int = 60, starts=(2, None)):
+        """Args: starts: the frames [first, last) of a clip at which a dream may begin; limit: frames to a dream's end at most.
 
         Raises:
             ConfigError: the model knows no actions or no rewards.
@@ -37,7 +37,10 @@ class DreamEnv(VectorEnv):
             clips = encode_all(model, videos)
             self.bank = model.track(clips["points"], clips["appearance"], clips["actions"])
         alive = (clips["valid"] * (1 - clips["ends"])).bool()
-        alive[:, :earliest] = False
+        first, last = starts
+        alive[:, :first] = False
+        if last is not None:
+            alive[:, last:] = False
         self.starts = alive.nonzero()
         if not len(self.starts):
             raise ConfigError("no logged clip lasts long enough for a dream to begin in it")

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from ..physics import FRAMES_PER_SECOND, SCENES, bodies, draw_gravity, world
+from ..physics import CLEAN, FRAMES_PER_SECOND, bodies, draw_gravity, world
 from ..settings import ConfigError
 
 
@@ -24,11 +24,10 @@ class PhysicsEnv(VectorEnv):
         "render_modes": ["rgb_array"],
     }
 
-    def __init__(self, name: str = "lander", num_envs: int = 1, band: str = "train", scene: str = "clean"):
+    def __init__(self, name: str = "lander", num_envs: int = 1, band: str = "train"):
         """Raises ConfigError: the world takes no actions, or an unknown name."""
-        if scene not in SCENES:
-            raise ConfigError(f"no scene is called {scene!r}; there are {', '.join(SCENES)}")
-        self.world, self.camera, self.band, self.num_envs = world(name), SCENES[scene], band, num_envs
+        # Only the clean scene: a cluttered one would have to keep its background and distractors through an episode.
+        self.world, self.camera, self.band, self.num_envs = world(name), CLEAN, band, num_envs
         if not self.world.actions:
             raise ConfigError(f"the world {name!r} takes no actions; it can be filmed but not acted in")
         shape = (self.camera.size, self.camera.size, self.camera.channels)

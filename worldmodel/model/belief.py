@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -35,6 +36,16 @@ class Belief:
             raise ConfigError(f"cannot merge beliefs over {self.mean.shape[-1]} and {other.mean.shape[-1]} constants")
         weight = self.weight + other.weight - PRIOR_WEIGHT
         return Belief((self.mean * self.weight + other.mean * other.weight) / weight, weight)
+
+    def save(self, path) -> None:
+        """Write the few numbers into a .npz file."""
+        np.savez(path, mean=self.mean.cpu().numpy(), weight=self.weight.cpu().numpy())
+
+    @classmethod
+    def load(cls, path) -> Belief:
+        """Read them back."""
+        with np.load(path, allow_pickle=False) as saved:
+            return cls(torch.from_numpy(saved["mean"]), torch.from_numpy(saved["weight"]))
 
     def __getitem__(self, index) -> Belief:
         return Belief(self.mean[index], self.weight[index])

@@ -233,6 +233,8 @@ def at_rest(model: WorldModel, state: LatentState, belief: Belief | None = None)
     Whether a speed is that of the frame or of the move before it is for training to choose. A body is at rest where, by the
     model's own next step, it moves by half of its change of speed: as any does that starts from rest and is accelerated.
     """
+    if model.config.actions:
+        raise ConfigError("rest is told apart in a world that is only watched; in this one an action may push")
     constants = (belief or state.belief[:, -1]).mean
     points, speed = state.points[:, -1], torch.zeros_like(state.points[:, -1])
     for _ in range(4):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ..settings import ConfigError
+
 
 class Log:
     """Appends to ``folder/log.jsonl``; writes nothing where ``folder`` is None."""
@@ -16,8 +18,10 @@ class Log:
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "log.jsonl"
         if tensorboard:
-            from torch.utils.tensorboard import SummaryWriter  # an extra: pip install tensorboard
-
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:
+                raise ConfigError('TensorBoard is an extra: pip install "worldmodel[tensorboard]"') from None
             self.board = SummaryWriter(str(folder / "tensorboard"))
 
     def write(self, step: int, **values) -> None:

@@ -101,7 +101,7 @@ class _Run:
     def __init__(self, model, videos, config, device, out, progress, tensorboard):
         self.model, self.videos, self.config, self.device, self.out = model, videos, config, device, out
         self.progress, self.step, self.optimizer = progress, 0, None
-        self.about = {"fit": asdict(config), "videos": videos.path.name, "clips": len(videos)}
+        self.about = {"fit": asdict(config), "videos": videos.digest}
         self.updating, self.asked_to_stop = False, False
         self.log = Log(out, tensorboard)
         self.bf16 = config.bf16 and has_bf16(device)

@@ -71,6 +71,12 @@ class Videos:
         return tuple(self.manifest["shape"])
 
     @property
+    def digest(self) -> str:
+        """One hash of what these clips are: the shards' hashes in the manifest, and which of their clips were chosen."""
+        shards = "".join(shard["frames_sha256"] for shard in self.manifest["shards"])
+        return hashlib.sha256(shards.encode() + self.index.astype(np.int64).tobytes()).hexdigest()
+
+    @property
     def frames_per_second(self) -> float:
         return self.manifest["frames_per_second"]
 

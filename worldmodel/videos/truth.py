@@ -31,6 +31,8 @@ def truth(videos: Videos) -> Truth:
     files = sorted(folder.glob("truth-*.npz"))
     if not files:
         raise DataError(f"{folder}: no truth is kept for these videos")
+    if len(files) != len(videos.manifest["shards"]):
+        raise DataError(f"{folder}: holds the truth of {len(files)} shards, but there are {len(videos.manifest['shards'])}")
     try:
         parts = [dict(np.load(file, allow_pickle=False)) for file in files]
     except (OSError, ValueError) as error:

@@ -109,7 +109,8 @@ def lander_seed(seed: int, scale: Scale, root, out: Path, progress: bool = True)
     policy, history = control.learn_to_act(control.DreamEnv(model, videos, 256), replace(scale.act, seed=seed), progress)
     control.save_policy(policy, out / f"lander-{seed}-policy")
     found = {"history": np.array(history)}
-    dream = control.run_episodes(control.DreamEnv(model, videos, scale.episodes), policy.act, seed)
+    # To be compared with true episodes, dreams begin as those do: at the start of a flight, as soon as speeds are seen.
+    dream = control.run_episodes(control.DreamEnv(model, videos, scale.episodes, starts=(2, 3)), policy.act, seed)
     found["dream.return"] = dream.returns
     for band in ("train", "beyond"):
         for name, outcome in control.compare(model, policy, "lander", band, scale.episodes, seed).items():
@@ -160,3 +161,14 @@ def record(
         save_figure(returns_figure(rows), figures, "lander.control")
         reports += rows
     write_results(reports, Path(figures) / "results.json")
+    if preset == "full":
+        keep_weights(out, Path(root) / "weights", only)
+
+
+def keep_weights(out: Path, weights: Path, only: str = "all") -> None:
+    """Seed 0 of the recorded runs, without its optimiser, under data/weights: it travels with the repository."""
+    if only in ("ball", "all"):
+        training.save(training.load(out / "ball-clean-0"), weights / "ball", preset="full", seed=0)
+    if only in ("lander", "all"):
+        training.save(training.load(out / "lander-0"), weights / "lander", preset="full", seed=0)
+        control.save_policy(control.load_policy(out / "lander-0-policy"), weights / "lander-policy")
