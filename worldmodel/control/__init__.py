@@ -1,8 +1,9 @@
 """Floor 4: act. The true world and the dream as environments, and a policy that learns in the dream alone."""
 
 from .actor_critic import FULL, PRESETS, QUICK, ActorCriticConfig, Policy, learn_to_act, load_policy, save_policy
-from .compare import Outcome, compare, return_ratio, run_episodes
+from .compare import compare, return_ratio
 from .dream_env import DreamEnv
+from .episodes import Outcome, run_episodes
 from .physics_env import PhysicsEnv
 from .views import Observed, SingleView
 

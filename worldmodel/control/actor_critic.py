@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 from ..settings import TrainingDiverged, check_config
 from ..training import load_module, save_tensors
+from .episodes import run_episodes
 
-RECENT = 25  # updates over which a return is averaged to say which policy was best in the dream
+EVALUATE = 50  # updates after which whole dreams are played, to say which policy was best
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ def learn_to_act(env, config: ActorCriticConfig = FULL, progress: bool = True) -
     """Train a policy in ``env``, a tensor environment whose rewards carry gradients (`DreamEnv`).
 
     Returns:
-        the policy of the time when the mean lambda-return of the last `RECENT` updates was highest (left to itself, it may
-        learn to hover and to put the landing off), and the mean lambda-return of each update.
+        the policy whose whole dreams, played every `EVALUATE` updates, earned most (left to itself, a policy may learn to
+        hover and to put the landing off), and the mean lambda-return of each update.
 
     Raises:
         TrainingDiverged: a loss that is not finite.
@@ -151,10 +152,13 @@ def learn_to_act(env, config: ActorCriticConfig = FULL, progress: bool = True) -
             for old, new in zip(slow.parameters(), policy.critic.parameters()):
                 old.lerp_(new, config.value_lag)
         history.append(path.returns.mean().item())
-        recent = sum(history[-RECENT:]) / len(history[-RECENT:])
-        if update + 1 >= RECENT and recent > best:
-            best, kept = recent, copy.deepcopy(policy.state_dict())
         features = env.detach()
+        if (update + 1) % EVALUATE == 0 or update + 1 == config.updates:
+            earned = run_episodes(env, policy.act, config.seed).returns.mean()
+            if earned > best:
+                best, kept = earned, copy.deepcopy(policy.state_dict())
+            features, _ = env.reset(seed=config.seed + 1 + update)
+            fresh = torch.zeros_like(fresh)
     policy.load_state_dict(kept)
     return policy.eval(), history
 
