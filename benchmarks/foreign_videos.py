@@ -58,7 +58,8 @@ def main() -> None:
         record_cartpole(folder / "mp4", options.files, 250)
         print(f"{options.files} mp4 files in {time.perf_counter() - started:.0f} s")
         videos = ingest(folder / "mp4", folder, Ingest(frames=40, stride=20), progress=False)
-        train, test = videos[: -len(videos) // 5], videos[-(len(videos) // 5) :]  # the last files are only tested on
+        kept = sum(list(videos.manifest["source"]["files"].values())[: -max(1, options.files // 5)])
+        train, test = videos[:kept], videos[kept:]  # the last fifth of the files is only tested on
         started = time.perf_counter()
         model = fit(train, replace(PRESETS[options.preset], seed=0), progress=True)
         print(f"{len(train)} clips, trained in {time.perf_counter() - started:.0f} s ({options.preset})")

@@ -23,7 +23,8 @@ class PointToOrigin:
     single_action_space = SimpleNamespace(shape=(1,))
 
     def __init__(self, n=16, limit=12):
-        self.n, self.limit, self.log = n, limit, []
+        self.n = self.num_envs = n
+        self.limit, self.log = limit, []
 
     def reset(self, *, seed=None):
         self.rng = torch.Generator().manual_seed(seed)

@@ -53,7 +53,7 @@ def ball_reports(seeds: list[dict], shared: dict, truths: dict, scene: str = "cl
         return row(f"B.ahead_of_{name}", per_seed, difference, mark="> 0", strict=True)
 
     untrained = [(g, values) for values in shared["untrained"]]
-    ensemble = shared["untrained"].mean(0)  # the mean of what all of them read: the strongest form of this control
+    ensemble = shared["untrained"].mean(0)  # what all of them read, averaged clip by clip: stronger than their mean R2
     velocity = "LeWM joint velocity r 0.095; billiards JEPA velocity R2 0.296; PokeWorld drag R2 0.13"
     return [
         row("A.r2.k20", of("g.test.k20"), r2, mark=">= 0.99", limit=float(r2(g, shared["oracle.test.k20"])), anchor=velocity),
