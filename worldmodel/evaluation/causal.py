@@ -64,7 +64,8 @@ def steer(model, clips, direction: Direction, rng: np.random.Generator) -> dict[
         return u * length / np.sqrt(u @ np.linalg.solve(direction.covariance, u))
 
     plain, asked = fall(np.zeros_like(direction.step)), [fall(by * direction.step) for by in ASKED]
-    change = [[np.abs(one[i] - plain[i]) / np.ptp(plain[i]) for i in (1, 2)] for one in asked]
+    spread = [np.ptp(values[np.isfinite(values)]) if np.isfinite(values).any() else np.inf for values in plain[1:]]
+    change = [[np.abs(one[i] - plain[i]) / spread[i - 1] for i in (1, 2)] for one in asked]
     above = (starts.belief.mean.numpy() - direction.mean) @ direction.weights
     return {
         "clips": starts.clips,
@@ -73,7 +74,7 @@ def steer(model, clips, direction: Direction, rng: np.random.Generator) -> dict[
         "asked": np.stack([one[0] for one in asked], 1),
         "orthogonal": np.stack([fall(by * blind())[0] for by in ASKED], 1),
         "erased": fall(-above[:, None] * direction.step)[0],
-        "drift": np.nanmax(change, axis=(0, 1)),
+        "drift": np.nan_to_num(change, nan=1.0).max((0, 1)),  # a body that was lost has drifted all the way
     }
 
 
@@ -86,4 +87,4 @@ def slope(none: np.ndarray, moved: np.ndarray, read: np.ndarray) -> float:
     change, by = moved - none[:, None], np.broadcast_to(ASKED, moved.shape)
     asked = read[:, None] + by
     counts = np.isfinite(change) & (asked >= RANGE[0]) & (asked <= RANGE[1])
-    return float((change[counts] * by[counts]).sum() / (by[counts] ** 2).sum())
+    return float((change[counts] * by[counts]).sum() / (by[counts] ** 2).sum()) if counts.any() else float("nan")
