@@ -62,7 +62,7 @@ def main() -> None:
         kept = sum(list(videos.manifest["source"]["files"].values())[: -max(1, options.files // 5)])
         train, test = videos[:kept], videos[kept:]  # the last fifth of the files is only tested on
         started = time.perf_counter()
-        model = fit(train, replace(QUICK, find_steps=options.find_steps), progress=True)
+        model = fit(train, replace(QUICK, find_steps=options.find_steps, predict_steps=700), progress=True)
         print(
             f"{len(train)} clips, trained in {time.perf_counter() - started:.0f} s, {options.find_steps} steps to find what moves"
         )

@@ -55,7 +55,7 @@ class FitConfig:
 
 
 FULL = FitConfig()
-QUICK = FitConfig(find_steps=500, predict_steps=700)
+QUICK = FitConfig(find_steps=400, predict_steps=350)
 PRESETS = {"quick": QUICK, "full": FULL}
 
 
