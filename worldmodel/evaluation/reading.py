@@ -27,9 +27,14 @@ BANDS = ("test", "earth", "beyond")
 K = 20  # the number of frames at which controls are compared
 
 
-def probe(features: dict[str, np.ndarray], targets: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Fit on ``train``, choose the strength on ``validation``, predict all other sets; features (N, F), targets (N,)."""
+def probe(features: dict[str, np.ndarray], targets: dict[str, np.ndarray], kept: dict | None = None, name="") -> dict:
+    """Fit on ``train``, choose the strength on ``validation``, predict all other sets; features (N, F), targets (N,).
+
+    ``kept``, where given, is told under ``name`` the strength that was chosen, the clips n and the number of features.
+    """
     fitted = ridge(features["train"], targets["train"], features["validation"], targets["validation"])
+    if kept is not None:
+        kept[name] = {"strength": fitted.strength, "n": fitted.n, "features": fitted.features}
     return {name: fitted.predict(features[name]) for name in features if name not in ("train", "validation")}
 
 
@@ -38,45 +43,52 @@ def all_features(model, sets: dict[str, EvaluationSet], stop: int = 32, names=No
     return {name: model.features(sets[name].frames(stop)) for name in names or sets}
 
 
-def read_constants(features, sets, constants=("g", "restitution", "radius"), frames_seen=FRAMES_SEEN) -> dict[str, np.ndarray]:
+def read_constants(
+    features, sets, constants=("g", "restitution", "radius"), frames_seen=FRAMES_SEEN, kept: dict | None = None
+) -> dict[str, np.ndarray]:
     """Test A: the probe's predictions by ``constant.band.k``; each k is a probe of its own on the state after k frames."""
     read = {}
     for constant in constants:
         targets = {name: sets[name].truth[constant] for name in features}
         for k in frames_seen:
-            found = probe({name: values[:, k - 1] for name, values in features.items()}, targets)
+            found = probe({name: values[:, k - 1] for name, values in features.items()}, targets, kept, f"{constant}.k{k}")
             read |= {f"{constant}.{band}.k{k}": values for band, values in found.items()}
     return read
 
 
-def read_controls(model, features, sets, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def read_controls(model, features, sets, rng: np.random.Generator, kept: dict | None = None) -> dict[str, np.ndarray]:
     """Test B for one model: what it must not read, or only worse. Predictions of g on the ``test`` set, after K frames.
 
     Keys: ``shuffled`` (labels permuted), ``shuffled_frames`` (frames permuted), ``alone`` (frame K, nothing before it),
-    ``stack`` (single-frame points of K frames side by side: it may take differences itself), ``cells`` and ``cells.truth``
-    (the control task).
+    ``cells`` and ``cells.truth`` (the control task) and, of our own models, ``stack`` (single-frame points of K frames side by
+    side: it may take differences itself).
     """
     names = ("train", "validation", "test")
     g = {name: sets[name].truth["g"] for name in names}
     state = {name: features[name][:, K - 1] for name in names}
-    read = {"shuffled": probe(state, {name: permuted(g[name], rng) if name != "test" else g[name] for name in names})["test"]}
-    mixed = {name: model.features(shuffle_time(sets[name].frames(K), rng))[:, -1] for name in names}
-    read["shuffled_frames"] = probe(mixed, g)["test"]
-    read["alone"] = probe({name: model.features(sets[name].videos.read(start=K - 1, stop=K))[:, 0] for name in names}, g)["test"]
-    points = 2 * model.config.points
-    read["stack"] = probe({name: features[name][:, :K, :points].reshape(len(features[name]), -1) for name in names}, g)["test"]
+    read = {}
+
+    def try_on(name, seen, target=g):
+        read[name] = probe(seen, target, kept, name)["test"]
+
+    try_on("shuffled", state, {name: permuted(g[name], rng) if name != "test" else g[name] for name in names})
+    try_on("shuffled_frames", {name: model.features(shuffle_time(sets[name].frames(K), rng))[:, -1] for name in names})
+    try_on("alone", {name: model.features(sets[name].videos.read(start=K - 1, stop=K))[:, 0] for name in names})
+    if hasattr(model, "config"):
+        points = 2 * model.config.points
+        try_on("stack", {name: features[name][:, :K, :points].reshape(len(features[name]), -1) for name in names})
     box = world("ball").law.box
     where = np.concatenate([sets[name].truth["position"][:, 0] for name in names])
     numbers = np.split(first_frame_cells(where, box, rng), np.cumsum([len(g[name]) for name in names])[:-1])
-    cells = dict(zip(names, numbers))
-    return read | {"cells": probe(state, cells)["test"], "cells.truth": cells["test"]}
+    try_on("cells", state, dict(zip(names, numbers)))
+    return read | {"cells.truth": numbers[-1]}
 
 
-def read_pixels(sets, rng: np.random.Generator) -> np.ndarray:
+def read_pixels(sets, rng: np.random.Generator, kept: dict | None = None) -> np.ndarray:
     """g of the ``test`` set from 64 principal components of each of the same K frames, side by side."""
     names = ("train", "validation", "test")
     parts = pca_features(*(sets[name].frames(K) for name in names), rng=rng)
-    return probe(dict(zip(names, parts)), {name: sets[name].truth["g"] for name in names})["test"]
+    return probe(dict(zip(names, parts)), {name: sets[name].truth["g"] for name in names}, kept, "pixels")["test"]
 
 
 def read_untrained(sets, networks: int, clips: int = 1000) -> np.ndarray:

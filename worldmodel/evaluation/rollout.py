@@ -27,6 +27,8 @@ def open_loop_error(model, clips: EvaluationSet, seen: int = 20, ahead: int = 10
 @torch.no_grad()
 def imagine_frames(model, frames, steps: int) -> np.ndarray:
     """Observe uint8 (B, T, H, W, C), imagine ``steps`` more and decode them: uint8 (B, steps, H, W, C)."""
+    if hasattr(model, "dream"):  # a model that is not ours: see `protocol`
+        return model.dream(frames, steps)
     return model.decode(model.imagine(model.observe(frames), steps)).cpu().numpy()
 
 
