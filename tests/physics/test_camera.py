@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from worldmodel.physics import CLEAN, CLUTTER, Camera, Disc, bodies, world
+from worldmodel.physics import CLEAN, CLUTTER, Camera, Disc, Rod, bodies, world
+from worldmodel.physics.camera import SECOND
 from worldmodel.settings import ConfigError, generator
 
 BLACK = Camera(background=0.0)
@@ -56,6 +57,22 @@ def test_the_edges_of_the_picture():
     assert np.abs(on_the_wall[:, 0] - [(4, 32), (32, 60)]).max() < 0.03  # a soft rim's outer half is cut off
 
 
+def test_a_rod_has_the_length_width_and_middle_that_it_should():
+    rng = np.random.default_rng(9)
+    start = rng.uniform(0.5, 3.5, (500, 1, 2))
+    stop = np.clip(start + rng.normal(0, 1, (500, 1, 2)), 0.5, 3.5)
+    width, length = rng.uniform(0.12, 0.3, 500), np.linalg.norm(stop - start, axis=-1)[:, 0]
+    rod = Rod(start, stop, width / 2, np.ones((500, 1)))
+    where, area = seen(BLACK.film([rod], rng), BLACK)
+    assert np.abs(where - 16 * (start + stop) / 2).max() < 0.05
+    long = length > 0.3
+    expected = 16**2 * (width * length + np.pi * width**2 / 4)
+    assert np.abs(area[:, 0] / expected - 1)[long].max() < 0.06
+    point = Rod(start, start, width, np.ones((500, 1)))  # without length it is a disc, but for the rim's correction
+    disc_of_it = BLACK.film([disc(start, np.sqrt(width**2 + 1.5**2 / 20 / 16**2))], rng)
+    assert np.abs(BLACK.film([point], rng).astype(int) - disc_of_it).max() <= 1
+
+
 def test_colour_and_order():
     camera = Camera(channels=3, background=0.2)
     red, blue = np.array([[1.0, 0.0, 0.0]]), np.array([[0.0, 0.0, 1.0]])
@@ -71,10 +88,10 @@ def test_colour_and_order():
 
 def test_every_body_of_the_worlds_is_in_the_picture():
     position = np.array([[[1.0, 3.0]]])
-    ball = CLEAN.film(bodies(world("ball"), {"radius": np.array([0.25])}, position, 1), np.random.default_rng(3))
+    ball = CLEAN.film(bodies(world("ball"), {"radius": np.array([0.25])}, {"position": position}, 1), np.random.default_rng(3))
     assert ball[0, 0, 16, 16, 0] == round(0.9 * 255) and ball[0, 0, 40, 40, 0] == 26
-    lander = CLEAN.film(bodies(world("lander"), {"pad": np.array([2.0])}, position, 1), np.random.default_rng(3))
-    pad = 255 * world("lander").colours["pad"]
+    lander = CLEAN.film(bodies(world("lander"), {"pad": np.array([2.0])}, {"position": position}, 1), np.random.default_rng(3))
+    pad = 255 * SECOND
     assert lander[0, 0, 16, 16, 0] == round(0.9 * 255) and abs(lander[0, 0, 63, 32, 0] - pad) <= 1
 
 

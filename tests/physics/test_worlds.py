@@ -44,8 +44,13 @@ def test_unknown_names_are_refused_and_the_known_ones_listed():
 def test_every_world_draws_integrates_and_becomes_bodies(name, channels):
     rng = np.random.default_rng(4)
     law = world(name).law
-    constants, start = law.draw(draw_gravity("train", 5, rng), rng)
+    constants, start = world(name).draw("train", 5, rng)
     assert all(value.shape == (5,) for value in constants.values())
-    for disc in bodies(world(name), constants, start["position"][:, None], channels):
-        assert disc.centre.shape == (5, 1, 2) and disc.radius.shape == (5,) and disc.colour.shape == (5, channels)
-        assert (disc.colour >= 0).all() and (disc.colour <= 1).all()
+    states = {key: value[:, None] for key, value in start.items()}
+    if hasattr(law, "simulate"):
+        states = law.simulate(constants, start, 3, 1 / world(name).frames_per_second)
+    assert all(len(value) == 5 and np.isfinite(value).all() for value in states.values())
+    for body in bodies(world(name), constants, states, channels):
+        assert all(end.shape == (*states["position"].shape[:2], 2) for end in body.ends)
+        assert body.radius.shape == (5,) and body.colour.shape == (5, channels)
+        assert (body.colour >= 0).all() and (body.colour <= 1).all()

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from ..physics import CLEAN, FRAMES_PER_SECOND, bodies, draw_gravity, world
+from ..physics import FRAMES_PER_SECOND, bodies, world
 from ..settings import ConfigError
 
 
@@ -27,7 +27,7 @@ class PhysicsEnv(VectorEnv):
     def __init__(self, name: str = "lander", num_envs: int = 1, band: str = "train"):
         """Raises ConfigError: the world takes no actions, or an unknown name."""
         # Only the clean scene: a cluttered one would have to keep its background and distractors through an episode.
-        self.world, self.camera, self.band, self.num_envs = world(name), CLEAN, band, num_envs
+        self.world, self.camera, self.band, self.num_envs = world(name), world(name).camera("clean"), band, num_envs
         if not self.world.actions:
             raise ConfigError(f"the world {name!r} takes no actions; it can be filmed but not acted in")
         shape = (self.camera.size, self.camera.size, self.camera.channels)
@@ -51,7 +51,7 @@ class PhysicsEnv(VectorEnv):
         if actions.shape != self.action_space.shape:
             raise ConfigError(f"actions {actions.shape}: this environment takes {self.action_space.shape}")
         actions = np.where(fresh[:, None], 0, actions)
-        after, reward, ended = self.world.law.step(self.constants, self.state, actions, 1 / FRAMES_PER_SECOND)
+        after, reward, ended = self.world.law.step(self.constants, self.state, actions, 1 / self.world.frames_per_second)
         if fresh.any():
             constants, state = self._draw(self.num_envs)
             self.constants = _choose(fresh, constants, self.constants)
@@ -68,11 +68,12 @@ class PhysicsEnv(VectorEnv):
         return tuple(np.repeat(frame, 4 - frame.shape[-1], -1) for frame in self._look())
 
     def _draw(self, n):
-        return self.world.law.draw(draw_gravity(self.band, n, self.np_random), self.np_random)
+        return self.world.draw(self.band, n, self.np_random)
 
     def _look(self):
-        discs = bodies(self.world, self.constants, self.state["position"][:, None], self.camera.channels)
-        return self.camera.film(discs, self.np_random)[:, 0]
+        states = {name: value[:, None] for name, value in self.state.items()}
+        seen = bodies(self.world, self.constants, states, self.camera.channels)
+        return self.camera.film(seen, self.np_random)[:, 0]
 
 
 def _choose(mask, yes: dict, no: dict) -> dict:

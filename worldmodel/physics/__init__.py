@@ -1,11 +1,11 @@
 """Floor 1: the laws and the camera. Batched NumPy, no torch."""
 
 from .ball import Ball
-from .camera import CLEAN, CLUTTER, SCENES, Camera, Disc
+from .camera import CLEAN, CLUTTER, SCENES, Camera, Disc, Rod
 from .lander import Lander
 from .worlds import BANDS, FRAMES_PER_SECOND, WORLDS, World, bodies, draw_gravity, world
 
 __all__ = [
     "BANDS", "CLEAN", "CLUTTER", "FRAMES_PER_SECOND", "SCENES", "WORLDS",
-    "Ball", "Camera", "Disc", "Lander", "World", "bodies", "draw_gravity", "world",
+    "Ball", "Camera", "Disc", "Lander", "Rod", "World", "bodies", "draw_gravity", "world",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..settings import ConfigError, check_config
+from .camera import BODY, Disc
 
 REST_SPEED = 1e-3  # m/s; a slower rebound comes to rest. Its hop would be lower than 1e-6 m at g = 1 m/s^2.
 
@@ -76,6 +77,9 @@ class Ball:
             x, v, contacts[:, frame] = _advance(x, v, law, dt, frame_phi)
             position[:, frame], velocity[:, frame] = x, v
         return {"position": position, "velocity": velocity, "contacts": contacts}
+
+    def seen(self, constants: dict, states: dict) -> list:
+        return [Disc(states["position"], constants["radius"], BODY)]
 
 
 class _Law:

@@ -17,6 +17,10 @@ CHUNK = 512  # frames drawn at once: what they need fits in a core's cache
 EDGE = 1.5  # px, width of a disc's soft rim
 
 
+# Brightness by role: the body that the law moves, a second one or a goal, and what only holds or marks.
+BODY, SECOND, HOLDER = 0.9, 0.6, 0.35
+
+
 @dataclass(frozen=True)
 class Disc:
     """One filled disc per clip: ``centre`` (N, T, 2) in m, y up; ``radius`` (N,) in m; ``colour`` (N, C) in 0 to 1."""
@@ -24,6 +28,24 @@ class Disc:
     centre: np.ndarray
     radius: np.ndarray
     colour: np.ndarray
+
+    @property
+    def ends(self) -> tuple[np.ndarray, ...]:
+        return (self.centre,)
+
+
+@dataclass(frozen=True)
+class Rod:
+    """One straight rod with round ends per clip, ``start`` to ``stop`` (N, T, 2) in m; ``radius`` (N,) is half its width."""
+
+    start: np.ndarray
+    stop: np.ndarray
+    radius: np.ndarray
+    colour: np.ndarray
+
+    @property
+    def ends(self) -> tuple[np.ndarray, ...]:
+        return (self.start, self.stop)
 
 
 @dataclass(frozen=True)
@@ -49,50 +71,56 @@ class Camera:
     def pixels_per_metre(self) -> float:
         return self.size / self.metres
 
-    def film(self, discs: list[Disc], rng: np.random.Generator) -> np.ndarray:
-        """Draw the discs in order, the last on top.
+    def film(self, bodies: list[Disc | Rod], rng: np.random.Generator) -> np.ndarray:
+        """Draw the bodies in order, the last on top.
 
         Returns:
             uint8 (N, T, H, W, C).
         """
-        n, frames = discs[0].centre.shape[:2]
+        n, frames = bodies[0].ends[0].shape[:2]
         shape = (n, frames, self.size, self.size, self.channels)
         plain = not (self.texture or self.vary)
         if plain:
             picture = np.full(shape, round(255 * self.background), np.uint8)
         else:
             picture = np.broadcast_to(self._backgrounds(n, rng)[:, None], shape).copy()
-        for disc in self._distractors(n, frames, rng) + discs:
-            self._draw(picture, disc, plain and len(discs) == 1 and not self.distractors)
+        for body in self._distractors(n, frames, rng) + bodies:
+            self._draw(picture, body, plain and len(bodies) == 1 and not self.distractors)
         if self.noise:
             for clip in picture:  # a clip at a time: the noise of all of them would not fit in memory
                 noisy = clip + np.float32(255 * self.noise) * rng.standard_normal(clip.shape, np.float32)
                 clip[...] = np.clip(np.rint(noisy), 0, 255)
         return picture
 
-    def _draw(self, picture, disc, on_plain):
+    def _draw(self, picture, body, on_plain):
         scale = np.float32(self.pixels_per_metre)
-        n, frames = disc.centre.shape[:2]
+        n, frames = picture.shape[:2]
         flat = picture.reshape(n * frames, self.size, self.size, self.channels)
-        centre = disc.centre.reshape(-1, 2).astype(np.float32) * scale
-        radius = np.repeat(disc.radius.astype(np.float32) * scale, frames)
-        colour = np.repeat(255 * disc.colour.astype(np.float32), frames, axis=0)
+        ends = [end.reshape(-1, 2).astype(np.float32) * scale for end in body.ends]
+        radius = np.repeat(body.radius.astype(np.float32) * scale, frames)
+        colour = np.repeat(255 * body.colour.astype(np.float32), frames, axis=0)
         for begin in range(0, len(flat), CHUNK):
             rows = slice(begin, begin + CHUNK)
-            self._draw_chunk(flat[rows], centre[rows], radius[rows], colour[rows], on_plain)
+            self._draw_chunk(flat[rows], [end[rows] for end in ends], radius[rows], colour[rows], on_plain)
 
-    def _draw_chunk(self, frames, centre, radius, colour, on_plain):
-        patch = min(self.size, 2 * int(np.ceil(radius.max() + (EDGE - 1) / 2)) + 1)
+    def _draw_chunk(self, frames, ends, radius, colour, on_plain):
+        centre, along = (ends[0] + ends[-1]) / 2, (ends[-1] - ends[0]) / 2  # a disc is a rod without length
+        patch = min(self.size, 2 * int(np.ceil(radius.max() + np.abs(along).max() + (EDGE - 1) / 2)) + 1)
         column, row = centre[:, 0] - 0.5, self.size - centre[:, 1] - 0.5  # pixel (0, 0) has its middle at 0
         left = np.clip(np.rint(column).astype(int) - patch // 2, 0, self.size - patch)
         top = np.clip(np.rint(row).astype(int) - patch // 2, 0, self.size - patch)
         steps = np.arange(patch, dtype=np.float32)
-        dx2 = ((left[:, None] + steps - column[:, None]) / EDGE).astype(np.float32) ** 2
-        dy2 = ((top[:, None] + steps - row[:, None]) / EDGE).astype(np.float32) ** 2
-        share = dy2[:, :, None] + dx2[:, None, :]
+        dx = ((left[:, None] + steps - column[:, None]) / EDGE).astype(np.float32)[:, None, :]
+        dy = ((top[:, None] + steps - row[:, None]) / EDGE).astype(np.float32)[:, :, None]
+        if len(ends) == 1:
+            share = dy**2 + dx**2
+            # A soft rim adds its variance to the area; a rim that much smaller makes up for it.
+            rim = np.sqrt(np.maximum(radius**2 - np.float32(EDGE**2 / 20), 0))
+        else:  # the distance to the nearest point of the rod's middle line
+            ux, uy = (along / np.float32(EDGE)).T[:, :, None, None] * np.float32([[[[1]]], [[[-1]]]])  # rows go down
+            at = np.clip((dx * ux + dy * uy) / np.maximum(ux**2 + uy**2, np.float32(1e-12)), -1, 1)
+            share, rim = (dx - at * ux) ** 2 + (dy - at * uy) ** 2, radius
         np.sqrt(share, out=share)
-        # A soft rim adds its variance to the area; a rim that much smaller makes up for it.
-        rim = np.sqrt(np.maximum(radius**2 - np.float32(EDGE**2 / 20), 0))
         np.subtract((rim / np.float32(EDGE) + np.float32(0.5))[:, None, None], share, out=share)
         np.clip(share, 0, 1, out=share)
         share *= share * (3 - 2 * share)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..settings import ConfigError, check_config
+from .camera import BODY, SECOND, Disc
 
 ACTIONS = 2  # sideways thrust and upward thrust, each in [-1, 1]; upward thrust is off at -1
 
@@ -86,6 +87,11 @@ class Lander:
         wanted = np.clip(3.0 * offset, -2.5, 2.5)
         side = (wanted - v[:, 0]) / (3 * dt) / (thrust * self.sideways_share)
         return np.clip(np.stack([side, 2 * up - 1], 1), -1, 1)
+
+    def seen(self, constants: dict, states: dict) -> list:
+        pad = np.zeros_like(states["position"])
+        pad[..., 0] = constants["pad"][:, None]
+        return [Disc(pad, self.pad_height, SECOND), Disc(states["position"], self.radius, BODY)]
 
 
 def _first_crossing(height, speed, acceleration):

@@ -1,14 +1,14 @@
-"""The worlds by name: a law, its bands of gravity, and how its states become bodies in front of the camera."""
+"""The worlds by name: a law, its bands of gravity, its scale and its frame rate."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..settings import ConfigError
 from .ball import Ball
-from .camera import Disc
+from .camera import SCENES, Camera, Disc, Rod
 from .lander import ACTIONS, Lander
 
 FRAMES_PER_SECOND = 20.0  # one rate and one scale for all worlds: only g dt^2 / L can be seen in a video
@@ -23,17 +23,35 @@ BANDS = {
 
 @dataclass(frozen=True)
 class World:
-    """A law with a name. ``actions`` is the size of its action, 0 for a world that is only watched."""
+    """A law with a name, and how it is filmed.
+
+    A law is a frozen dataclass with ``draw(banded, rng) -> (constants, start)``, ``simulate(constants, start, frames, dt)
+    -> states`` and ``seen(constants, states) -> bodies``. ``position`` and ``velocity`` are (N, T, 2) for one body and
+    (N, T, M, 2) for M of them.
+    """
 
     name: str
     law: object
-    actions: int = 0
-    colours: dict = field(default_factory=lambda: {"body": 0.9})
+    actions: int = 0  # size of its action, 0 for a world that is only watched
+    bands: dict = field(default_factory=lambda: BANDS)  # of the quantity that the bands hold out: g
+    frames_per_second: float = FRAMES_PER_SECOND
+    metres: float = 4.0  # across the picture
+
+    def draw(self, band: str, n: int, rng: np.random.Generator) -> tuple[dict, dict]:
+        """Constants (N,) and a start for ``n`` clips of a band."""
+        return self.law.draw(draw_gravity(band, n, rng, self.bands), rng)
+
+    def camera(self, scene: str) -> Camera:
+        """The scene's camera at this world's scale."""
+        return replace(SCENES[scene], metres=self.metres)
 
 
 WORLDS = {
-    "ball": World("ball", Ball()),
-    "lander": World("lander", Lander(), ACTIONS, {"pad": 0.6, "body": 0.9}),
+    world.name: world
+    for world in (
+        World("ball", Ball()),
+        World("lander", Lander(), ACTIONS),
+    )
 }
 
 
@@ -48,31 +66,27 @@ def world(name: str) -> World:
     return WORLDS[name]
 
 
-def draw_gravity(band: str, n: int, rng: np.random.Generator) -> np.ndarray:
+def draw_gravity(band: str, n: int, rng: np.random.Generator, bands: dict = BANDS) -> np.ndarray:
     """Uniform over the union of a band's intervals, (N,) in m/s^2.
 
     Raises:
         ConfigError: no band has that name.
     """
-    if band not in BANDS:
-        raise ConfigError(f"no band is called {band!r}; there are {', '.join(BANDS)}")
-    low, high = np.array(BANDS[band]).T
+    if band not in bands:
+        raise ConfigError(f"no band is called {band!r}; there are {', '.join(bands)}")
+    low, high = np.array(bands[band]).T
     width = np.concatenate([[0], np.cumsum(high - low)])
     at = rng.uniform(0, width[-1], n)
     piece = np.searchsorted(width, at, side="right") - 1
     return low[piece] + at - width[piece]
 
 
-def bodies(world: World, constants: dict, position: np.ndarray, channels: int) -> list[Disc]:
-    """What the camera sees of a world: discs from constants (N,) and positions (N, T, 2) in m."""
+def bodies(world: World, constants: dict, states: dict, channels: int) -> list[Disc | Rod]:
+    """What the camera sees of a world, from constants (N,) and states (N, T, ...); a grey body in every channel."""
+    n = len(states["position"])
 
-    def disc(centre, radius, colour):
-        n = len(position)
-        return Disc(centre, np.broadcast_to(radius, (n,)), np.full((n, channels), colour))
+    def spread(value):  # a law may state a size or a brightness once for all clips
+        return np.broadcast_to(value, (n,))
 
-    if world.name == "ball":
-        return [disc(position, constants["radius"], world.colours["body"])]
-    pad = np.zeros_like(position)
-    pad[..., 0] = constants["pad"][:, None]
-    law, colours = world.law, world.colours
-    return [disc(pad, law.pad_height, colours["pad"]), disc(position, law.radius, colours["body"])]
+    seen = world.law.seen(constants, states)
+    return [replace(b, radius=spread(b.radius), colour=np.stack([spread(b.colour)] * channels, 1)) for b in seen]

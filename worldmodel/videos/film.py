@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from ..files import sha256, write_whole
-from ..physics import BANDS, FRAMES_PER_SECOND, SCENES, WORLDS, bodies, draw_gravity, world
+from ..physics import BANDS, SCENES, WORLDS, bodies, world
 from ..settings import DATA, ConfigError, DataError, generator, threads
 from .store import Videos, save_manifest, save_shard
 
@@ -36,7 +36,7 @@ class Film:
     def __post_init__(self):
         for value, known, what in (
             (self.world, WORLDS, "world"), (self.scene, SCENES, "scene"),
-            (self.band, BANDS, "band"), (self.split, SPLITS, "split"),
+            (self.band, world(self.world).bands, "band"), (self.split, SPLITS, "split"),
         ):  # fmt: skip
             if value not in known:
                 raise ConfigError(f"no {what} is called {value!r}; there are {', '.join(known)}")
@@ -71,9 +71,9 @@ def film(config: Film = Film(), root=DATA, workers: int | None = None, progress:
     # Threads do: drawing, hashing and writing let go of the interpreter, and nothing has to be started or sent.
     pool = Parallel(n_jobs=min(workers or threads(), len(starts)), prefer="threads", return_as="generator")
     shards = list(tqdm(pool(jobs), f"film {config.name}", len(starts), disable=not progress, unit="shard", leave=False))
-    camera = SCENES[config.scene]
+    mine, camera = world(config.world), SCENES[config.scene]
     shape = (config.frames, camera.size, camera.size, camera.channels)
-    return save_manifest(path, shape, FRAMES_PER_SECOND, shards, world(config.world).actions, **asdict(config))
+    return save_manifest(path, shape, mine.frames_per_second, shards, mine.actions, **asdict(config))
 
 
 def _film_shard(config: Film, number: int, clips: int, path: Path, truth: Path) -> dict:
@@ -87,11 +87,10 @@ def _film_shard(config: Film, number: int, clips: int, path: Path, truth: Path) 
     streams = (SPLITS.index(config.split), list(BANDS).index(config.band), number)
     law_rng, look_rng = generator(config.seed, 0, *streams), generator(config.seed, 1, *streams)
     constants, states, log = record_motion(config.world, clips, config.band, config.frames, law_rng)
-    camera = SCENES[config.scene]
-    pictures = _pictures(config, constants, states["position"], look_rng)
+    pictures = _pictures(config, constants, states, look_rng)
     entry = save_shard(path, number, clips, pictures, log)
     arrays = {name: np.asarray(value, np.float32) for name, value in (constants | states).items()}
-    arrays["metres_per_pixel"] = np.full(clips, 1 / camera.pixels_per_metre, np.float32)
+    arrays["metres_per_pixel"] = np.full(clips, 1 / world(config.world).camera(config.scene).pixels_per_metre, np.float32)
     write_whole(truth / f"truth-{number:05d}.npz", lambda file: np.savez(file, **arrays))
     write_whole(entry_path, lambda file: file.write(json.dumps(entry).encode()))
     return entry
@@ -101,19 +100,19 @@ def _intact(file: Path, expected: str) -> bool:
     return file.is_file() and sha256(file) == expected
 
 
-def _pictures(config: Film, constants: dict, position: np.ndarray, rng) -> Iterator[np.ndarray]:
+def _pictures(config: Film, constants: dict, states: dict, rng) -> Iterator[np.ndarray]:
     """What the camera sees, a block of clips at a time: uint8 (n, T, H, W, C)."""
-    camera = SCENES[config.scene]
-    for start in range(0, len(position), CLIPS_PER_BLOCK):
-        rows = slice(start, start + CLIPS_PER_BLOCK)
-        here = {name: value[rows] for name, value in constants.items()}
-        yield camera.film(bodies(world(config.world), here, position[rows], camera.channels), rng)
+    mine = world(config.world)
+    camera = mine.camera(config.scene)
+    for start in range(0, len(states["position"]), CLIPS_PER_BLOCK):
+        here = [{name: value[start : start + CLIPS_PER_BLOCK] for name, value in d.items()} for d in (constants, states)]
+        yield camera.film(bodies(mine, *here, camera.channels), rng)
 
 
 def record_motion(name: str, clips: int, band: str, frames: int, rng) -> tuple[dict, dict, dict | None]:
     """Constants (N,), states (N, T, ...) in SI units, and the log of actions where the world takes them."""
-    law, dt = world(name).law, 1 / FRAMES_PER_SECOND
-    constants, state = law.draw(draw_gravity(band, clips, rng), rng)
+    law, dt = world(name).law, 1 / world(name).frames_per_second
+    constants, state = world(name).draw(band, clips, rng)
     if not world(name).actions:
         return constants, law.simulate(constants, state, frames, dt), None
     pilot = Pilot(clips, rng)
