@@ -23,7 +23,7 @@ class GivenPaths:
     def encode(self, frames):
         return self.points, torch.zeros(*self.points.shape[:2], 4)
 
-    def paint(self, points, appearance):
+    def paint(self, points, appearance, still):
         assert (appearance == 0).all()
         return torch.full((*points.shape[:2], 1, 16, 16), self.grey)
 

@@ -1,4 +1,4 @@
-"""Decoder: points and appearance -> a frame, painted patch by patch.
+"""Decoder: points and appearance -> a frame, painted patch by patch, over the still part of the clip where there is one.
 
 Every patch asks one small network what it looks like, given where the points lie relative to it. So what is learned at one
 place holds at all, and a shift of a point by a hundredth of a pixel shows. Ancestor: the spatial broadcast decoder
@@ -15,9 +15,9 @@ from .encoder import PATCH, patch_grid
 
 
 class PatchDecoder(nn.Module):
-    """Points (B, 2K), appearance (B, 2 anchors + vector) -> frames (B, C, H, W), about 0 to 1."""
+    """Points (B, 2K), appearance (B, 2 anchors + vector), still picture (B, C, H, W) -> frames (B, C, H, W), about 0 to 1."""
 
-    def __init__(self, size: int, channels: int, points: int, anchors: int, vector: int, width: int):
+    def __init__(self, size: int, channels: int, points: int, anchors: int, vector: int, width: int, still: bool):
         super().__init__()
         self.cells = size // PATCH
         self.points, self.anchors = points + anchors, anchors
@@ -27,8 +27,11 @@ class PatchDecoder(nn.Module):
         self.place = nn.Parameter(torch.zeros(self.cells**2, width))  # a background that is the same in all clips
         self.hidden = nn.Linear(width, width)
         self.outputs = nn.Linear(width, PATCH * PATCH * channels)
+        self.cover = nn.Linear(width, PATCH * PATCH) if still else None  # how much of the still picture is hidden, a logit
+        if still:
+            nn.init.constant_(self.cover.bias, -2.0)  # little at first
 
-    def forward(self, points: torch.Tensor, appearance: torch.Tensor) -> torch.Tensor:
+    def forward(self, points: torch.Tensor, appearance: torch.Tensor, still: torch.Tensor | None = None) -> torch.Tensor:
         points = torch.cat([points, appearance[:, : 2 * self.anchors]], 1)
         offset = (self.grid - points.unflatten(1, (self.points, 2)).unsqueeze(-1)) / self.near  # (B, K, 2, cells)
         bump = torch.exp(-0.5 * (offset**2).sum(2, keepdim=True))
@@ -37,5 +40,10 @@ class PatchDecoder(nn.Module):
         seen = torch.cat([seen, vector.unsqueeze(1).expand(-1, seen.shape[1], -1)], -1)
         h = F.silu(self.inputs(seen) + self.place)
         h = F.silu(self.hidden(h))
-        patches = self.outputs(h).transpose(1, 2).unflatten(-1, (self.cells, self.cells))
+        painted = self._picture(self.outputs(h))
+        return painted if still is None else still + torch.sigmoid(self._picture(self.cover(h))) * (painted - still)
+
+    def _picture(self, patches: torch.Tensor) -> torch.Tensor:
+        """(B, cells, values) -> (B, C, H, W)"""
+        patches = patches.transpose(1, 2).unflatten(-1, (self.cells, self.cells))
         return F.pixel_shuffle(patches.contiguous(), PATCH).float()

@@ -29,6 +29,8 @@ class WorldModelConfig:
     vector: int = 4  # numbers for all else that stays the same throughout a clip
     constants: int = 8  # numbers in the belief
     window: int = 5  # frames in a piece of evidence
+    still: bool = False  # keep the still part of a clip as a picture, and paint what moves over it: for textured scenes
+    looks: bool = False  # evidence sees the appearance too: landmarks and sizes that the motion depends on
     encoder_width: int = 24
     decoder_width: int = 64
     dynamics_width: int = 192
@@ -56,12 +58,14 @@ class LatentState:
     belief: Belief  # (B, T, K)
     seen: torch.Tensor  # (B, T, 1) frames seen so far
     action: torch.Tensor | None = None  # (B, T, A) the action that led here
+    still: torch.Tensor | None = None  # uint8 (B, T, H, W, C), median of the frames observed; for the decoder alone
 
     def apply(self, function, *others: LatentState) -> LatentState:
         """``function`` over each tensor, beside the same tensor of the ``others``."""
         states = (self, *others)
         belief = Belief(*(function(*(getattr(s.belief, name) for s in states)) for name in ("mean", "weight")))
-        names = ["points", "speed", "appearance", "seen"] + ["action"] * (self.action is not None)
+        names = ["points", "speed", "appearance", "seen"]
+        names += [name for name in ("action", "still") if getattr(self, name) is not None]
         return LatentState(belief=belief, **{name: function(*(getattr(s, name) for s in states)) for name in names})
 
     def __getitem__(self, index) -> LatentState:
@@ -82,8 +86,9 @@ class WorldModel(nn.Module):
         self.config = c = config
         latents = 2 * c.points
         self.encoder = PointEncoder(c.size, c.channels, c.points, c.anchors, c.vector, c.encoder_width)
-        self.decoder = PatchDecoder(c.size, c.channels, c.points, c.anchors, c.vector, c.decoder_width)
-        self.evidence = Evidence(latents, c.actions, c.constants, c.window, c.dynamics_width)
+        self.decoder = PatchDecoder(c.size, c.channels, c.points, c.anchors, c.vector, c.decoder_width, c.still)
+        looks = c.appearance if c.looks else 0
+        self.evidence = Evidence(latents, c.actions, looks, c.constants, c.window, c.dynamics_width)
         self.dynamics = SecondOrderDynamics(latents, c.actions, c.constants, c.dynamics_width)
         self.outcome = OutcomeHead(latents, 2 * c.anchors, c.actions, c.dynamics_width) if c.rewards else None
         self.to(memory_format=torch.channels_last)
@@ -117,9 +122,13 @@ class WorldModel(nn.Module):
         Args:
             frames: uint8 (B, T, H, W, C), array or tensor.
             actions: (B, T, A), the action that led to each frame; zeros where it is left out.
-            before: the state that the clip so far has led to; the frames carry it on.
+            before: the state that the clip so far has led to; the frames carry it on (its still picture stays).
         """
-        return self.track(*self.encode(frames), actions, before)
+        state = self.track(*self.encode(frames), actions, before)
+        if not self.config.still:
+            return state
+        still = still_picture(frames).unsqueeze(1) if before is None else before.still[:, -1:]
+        return replace(state, still=still.expand(-1, frames.shape[1], -1, -1, -1))
 
     def track(self, points, appearance, actions=None, before: LatentState | None = None) -> LatentState:
         """`observe` for frames that are already encoded: points (B, T, D), appearance (B, T, A)."""
@@ -145,7 +154,8 @@ class WorldModel(nn.Module):
                 pad = points.new_zeros(len(points), short, c.actions)
                 window_actions = torch.cat([pad, before.action[:, -reach:]], 1)
         window_actions = torch.cat([window_actions, actions], 1) if c.actions else None
-        guess, weight, speed = self.evidence(torch.cat([window, points], 1), window_actions)
+        looks = appearance if c.looks else None
+        guess, weight, speed = self.evidence(torch.cat([window, points], 1), window_actions, looks)
         belief = accumulate(guess, weight, None if before is None else before.belief[:, -1])
         seen = seen + torch.arange(1, points.shape[1] + 1, device=points.device).view(1, -1, 1).expand(len(points), -1, 1)
         mean = (total + torch.cumsum(appearance, 1)) / seen
@@ -180,21 +190,21 @@ class WorldModel(nn.Module):
         points, speed = (torch.stack(parts, 1) for parts in zip(*path))
 
         def hold(value):
-            return value.unsqueeze(1).expand(-1, steps, -1)
+            return None if value is None else value.unsqueeze(1).expand(-1, steps, *value.shape[1:])
 
         kept = Belief(hold(belief.mean), hold(belief.weight))
-        return LatentState(
-            points, speed, hold(last.appearance), kept, hold(last.seen), None if isinstance(actions, int) else actions
-        )
+        actions = None if isinstance(actions, int) else actions
+        return LatentState(points, speed, hold(last.appearance), kept, hold(last.seen), actions, hold(last.still))
 
-    def paint(self, points: torch.Tensor, appearance: torch.Tensor) -> torch.Tensor:
-        """The decoder over (B, T): float (B, T, C, H, W)."""
-        return self.decoder(points.flatten(0, 1), appearance.flatten(0, 1)).unflatten(0, points.shape[:2])
+    def paint(self, points: torch.Tensor, appearance: torch.Tensor, still=None) -> torch.Tensor:
+        """The decoder over (B, T), over still pictures uint8 (B, T, H, W, C) where the model has them: float (B, T, C, H, W)."""
+        still = to_pixels(still, points.device).flatten(0, 1) if self.config.still else None
+        return self.decoder(points.flatten(0, 1), appearance.flatten(0, 1), still).unflatten(0, points.shape[:2])
 
     @torch.no_grad()
     def decode(self, state: LatentState) -> torch.Tensor:
         """Frames of a state, uint8 (B, T, H, W, C)."""
-        frames = self.paint(state.points, state.appearance).movedim(2, -1)
+        frames = self.paint(state.points, state.appearance, state.still).movedim(2, -1)
         return (frames * 255).round().clamp(0, 255).to(torch.uint8)
 
     def reward(self, state: LatentState) -> tuple[torch.Tensor, torch.Tensor]:
@@ -220,6 +230,11 @@ def to_pixels(frames, device) -> torch.Tensor:
     """uint8 (B, T, H, W, C), array or tensor -> float (B, T, C, H, W) in 0 to 1 on the device."""
     frames = torch.as_tensor(np.ascontiguousarray(frames) if isinstance(frames, np.ndarray) else frames)
     return frames.to(device).movedim(-1, -3).float() / 255
+
+
+def still_picture(frames) -> torch.Tensor:
+    """What stays in a clip: the median of each pixel, uint8 (B, T, H, W, C) -> (B, H, W, C)."""
+    return torch.as_tensor(frames).flatten(2).median(1)[0].unflatten(1, frames.shape[2:])
 
 
 def as_tensor(values, like: torch.Tensor) -> torch.Tensor:

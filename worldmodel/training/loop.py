@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from ..model import WorldModel, WorldModelConfig
 from ..model.objectives import find_loss, predict_loss
+from ..model.world_model import still_picture
 from ..settings import ConfigError, TrainingDiverged, check_config, choose_device, generator
 from ..videos import Videos
 from . import checkpoint
@@ -100,7 +101,7 @@ class _Run:
 
     def __init__(self, model, videos, config, device, out, progress, tensorboard):
         self.model, self.videos, self.config, self.device, self.out = model, videos, config, device, out
-        self.progress, self.step, self.optimizer = progress, 0, None
+        self.progress, self.step, self.optimizer, self.still = progress, 0, None, None
         self.about = {"fit": asdict(config), "videos": videos.digest}
         self.updating, self.asked_to_stop = False, False
         self.log = Log(out, tensorboard)
@@ -128,6 +129,8 @@ class _Run:
             checkpoint.load_optimizer(self.out, self.optimizer)
         if name == "predict":
             self.clips = encode_all(self.model, self.videos)
+        elif self.model.config.still:
+            self.still = still_pictures(self.videos)
         bar = tqdm(range(self.step, end), name, end - begin, initial=self.step - begin, disable=not self.progress, leave=False)
         started = time.perf_counter()
         try:
@@ -171,7 +174,7 @@ class _Run:
         frames = torch.from_numpy(self.videos.read(clips, start, start + c.find_frames))
         straighten = c.straighten * float(np.clip(3 * share - 0.6, 0, 1))  # first find, then straighten
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
-            return find_loss(self.model, frames, straighten), clips
+            return find_loss(self.model, frames, straighten, None if self.still is None else self.still[clips]), clips
 
     def predict_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 1, step)
@@ -196,6 +199,11 @@ def encode_all(model: WorldModel, videos: Videos, batch: int = 32) -> dict[str, 
         clips["rewards"], clips["ends"] = torch.from_numpy(videos.rewards), torch.from_numpy(ends).float()
         clips["valid"] = torch.from_numpy(np.cumsum(ends, 1) - ends == 0).float()
     return {name: value.to(model.device) for name, value in clips.items()}
+
+
+def still_pictures(videos: Videos, batch: int = 64) -> torch.Tensor:
+    """The still picture of every clip, uint8 (N, H, W, C)."""
+    return torch.cat([still_picture(videos.read(np.arange(i, min(i + batch, len(videos))))) for i in range(0, len(videos), batch)])
 
 
 def has_bf16(device: str) -> bool:
