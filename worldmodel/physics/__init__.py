@@ -3,9 +3,11 @@
 from .ball import Ball
 from .camera import CLEAN, CLUTTER, SCENES, Camera, Disc, Rod
 from .lander import Lander
+from .pendulum import DoublePendulum, Pendulum
+from .spring import Spring
 from .worlds import BANDS, FRAMES_PER_SECOND, WORLDS, World, bodies, draw_gravity, world
 
 __all__ = [
     "BANDS", "CLEAN", "CLUTTER", "FRAMES_PER_SECOND", "SCENES", "WORLDS",
-    "Ball", "Camera", "Disc", "Lander", "Rod", "World", "bodies", "draw_gravity", "world",
+    "Ball", "Camera", "Disc", "DoublePendulum", "Lander", "Pendulum", "Rod", "Spring", "World", "bodies", "draw_gravity", "world",
 ]  # fmt: skip

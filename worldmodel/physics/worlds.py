@@ -10,6 +10,8 @@ from ..settings import ConfigError
 from .ball import Ball
 from .camera import SCENES, Camera, Disc, Rod
 from .lander import ACTIONS, Lander
+from .pendulum import DoublePendulum, Pendulum
+from .spring import Spring
 
 FRAMES_PER_SECOND = 20.0  # one rate and one scale for all worlds: only g dt^2 / L can be seen in a video
 
@@ -50,6 +52,9 @@ WORLDS = {
     world.name: world
     for world in (
         World("ball", Ball()),
+        World("pendulum", Pendulum()),
+        World("double_pendulum", DoublePendulum()),
+        World("spring", Spring()),
         World("lander", Lander(), ACTIONS),
     )
 }
