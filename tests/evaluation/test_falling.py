@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from worldmodel.evaluation import EvaluationSet, fall_freely, gravity_direction, open_sets, steer
-from worldmodel.evaluation.causal import ASKED, slope
+from worldmodel.evaluation.causal import ASKED, drift, slope
 from worldmodel.evaluation.falling import STEPS, fall_gravity, galileo
 from worldmodel.evaluation.reports import squared_correlation
 from worldmodel.model import WorldModel
@@ -55,6 +55,17 @@ def test_slope_counts_only_what_was_asked_within_the_trained_range():
     assert slope(read, moved, read) == pytest.approx(1.1)
 
 
+def test_drift_is_the_change_before_any_contact_as_a_share_of_the_range():
+    gravity = np.array([2.0, 8.0, 24.0])
+    plain, moved = (falls(gravity), np.tile([[0.2], [0.25], [0.3]], 11)), (falls(gravity + 4), np.full((3, 11), 0.25))
+    moved[1][:] = plain[1] + [[0.0], [0.01], [0.0]]
+    plain[0][..., 0], moved[0][..., 0] = [[1], [2], [3]], [[1.1], [2], [3]]
+    moved[1][2, 9:] = 0.9  # the third has bounced by then, and does not count
+    assert drift(plain, moved) == pytest.approx(np.array([[0.05, 0], [0, 0.1], [0, 0]]))
+    moved[0][1, 4:] = np.nan
+    assert drift(plain, moved)[1] == pytest.approx([1, 1])
+
+
 def test_squared_correlation_is_that_of_a_line():
     truth = generator(0).normal(size=2000)
     assert squared_correlation(truth, 3 - 2 * truth) == pytest.approx(1)
@@ -70,3 +81,4 @@ def test_an_untrained_model_is_measured_too_and_its_falls_know_no_g(tmp_path):
     some = EvaluationSet(sets["test"].videos[:20], sets["test"].truth)
     found = steer(model, some, gravity_direction(model, sets), generator(0))
     assert found["asked"].shape == found["orthogonal"].shape == (len(found["clips"]), len(ASKED))
+    assert (found["drift"] >= found["drift_x"]).all() and found["orthogonal_drift"].shape == found["clips"].shape

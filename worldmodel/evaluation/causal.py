@@ -9,7 +9,7 @@ import torch
 
 from ..model import Belief
 from ..probing import ridge
-from .falling import SEEN, fall_gravity, high_starts, imagine_fall
+from .falling import SEEN, fall_gravity, frames_in_flight, high_starts, imagine_fall
 
 ASKED = (-4.0, -2.0, 2.0, 4.0)  # m/s^2 by which g is to change
 RANGE = (1.0, 20.0)  # m/s^2; what is asked must stay a gravity that the training clips had (below 0 a body would rise)
@@ -47,16 +47,16 @@ def steer(model, clips, direction: Direction, rng: np.random.Generator) -> dict[
         ``clips`` (M,); ``read`` (M,), g as the probe reads it; ``none`` (M,), the fall under the belief as observed; ``asked``
         (M, 4), with g moved by `ASKED`; ``orthogonal`` (M, 4), moved as far (in the beliefs' own spread) along random
         directions that the probe does not read; ``erased`` (M,), with all that the probe reads taken out; ``drift`` (M,), the
-        largest change of x or of the size ten frames on, over the four, as a share of that quantity's range over the clips.
+        largest `drift` of x or of the size over what `counts` of the four asked, ``drift_x`` that of x alone, and
+        ``orthogonal_drift`` the largest over the four orthogonal ones.
     """
     starts = high_starts(model, clips)
     length = np.sqrt(direction.step @ np.linalg.solve(direction.covariance, direction.step))
 
-    def fall(change: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """g, and x and size ten frames on, of the falls under beliefs moved by ``change``."""
+    def fall(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Positions and sizes in the falls under beliefs moved by ``change``."""
         moved = torch.from_numpy(np.broadcast_to(change, starts.belief.mean.shape).astype(np.float32))
-        path, size = imagine_fall(model, starts, Belief(starts.belief.mean + moved, starts.belief.weight))
-        return fall_gravity(path), path[:, 10, 0], size
+        return imagine_fall(model, starts, Belief(starts.belief.mean + moved, starts.belief.weight))
 
     def blind() -> np.ndarray:
         u = np.linalg.cholesky(direction.covariance) @ rng.standard_normal(len(direction.step))
@@ -64,18 +64,44 @@ def steer(model, clips, direction: Direction, rng: np.random.Generator) -> dict[
         return u * length / np.sqrt(u @ np.linalg.solve(direction.covariance, u))
 
     plain, asked = fall(np.zeros_like(direction.step)), [fall(by * direction.step) for by in ASKED]
-    spread = [np.ptp(values[np.isfinite(values)]) if np.isfinite(values).any() else np.inf for values in plain[1:]]
-    change = [[np.abs(one[i] - plain[i]) / spread[i - 1] for i in (1, 2)] for one in asked]
+    orthogonal = [fall(by * blind()) for by in ASKED]
     above = (starts.belief.mean.numpy() - direction.mean) @ direction.weights
+    read = above + direction.mean @ direction.weights + direction.bias
+    drifts = np.where(counts(read)[..., None], np.stack([drift(plain, one) for one in asked], 1), 0)  # (M, 4, 2)
     return {
         "clips": starts.clips,
-        "read": above + direction.mean @ direction.weights + direction.bias,
-        "none": plain[0],
-        "asked": np.stack([one[0] for one in asked], 1),
-        "orthogonal": np.stack([fall(by * blind())[0] for by in ASKED], 1),
-        "erased": fall(-above[:, None] * direction.step)[0],
-        "drift": np.nan_to_num(change, nan=1.0).max((0, 1)),  # a body that was lost has drifted all the way
+        "read": read,
+        "none": fall_gravity(plain[0]),
+        "asked": np.stack([fall_gravity(path) for path, _ in asked], 1),
+        "orthogonal": np.stack([fall_gravity(path) for path, _ in orthogonal], 1),
+        "erased": fall_gravity(fall(-above[:, None] * direction.step)[0]),
+        "drift": drifts.max((1, 2)),
+        "drift_x": drifts[..., 0].max(1),
+        "orthogonal_drift": np.stack([drift(plain, one) for one in orthogonal], 1).max((1, 2)),
     }
+
+
+def drift(plain: tuple[np.ndarray, np.ndarray], moved: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Change of x and of the size (M, 2), each as a share of that quantity's range over the clips.
+
+    Both falls, each of positions (M, T, 2) and sizes (M, S), are compared at the latest moment at which both are in flight,
+    at most S - 1 frames on: after a contact bodies differ because one has bounced. 1 where a body was lost.
+    """
+    frames = plain[1].shape[1]
+    moment = np.minimum(frames_in_flight(plain[0]), frames_in_flight(moved[0])).clip(1, frames) - 1
+    rows, lost, shares = np.arange(len(moment)), np.isnan(moved[0][:, :frames]).any((1, 2)), []
+    for before, after in ((plain[0][..., 0], moved[0][..., 0]), (plain[1], moved[1])):
+        before, after = before[rows, moment], after[rows, moment]
+        known = before[np.isfinite(before)]
+        spread = np.ptp(known) if len(known) else 0.0
+        shares.append(np.where(lost, 1.0, np.nan_to_num(np.abs(after - before) / (spread or np.inf), nan=1.0)))
+    return np.stack(shares, 1)
+
+
+def counts(read: np.ndarray) -> np.ndarray:
+    """Which of `ASKED` (M, 4) are still a gravity in `RANGE`, for bodies whose g the probe reads as ``read`` (M,)."""
+    asked = read[:, None] + ASKED
+    return (asked >= RANGE[0]) & (asked <= RANGE[1])
 
 
 def slope(none: np.ndarray, moved: np.ndarray, read: np.ndarray) -> float:
@@ -85,6 +111,5 @@ def slope(none: np.ndarray, moved: np.ndarray, read: np.ndarray) -> float:
         none, read: (M,); moved: (M, 4), by `ASKED`.
     """
     change, by = moved - none[:, None], np.broadcast_to(ASKED, moved.shape)
-    asked = read[:, None] + by
-    counts = np.isfinite(change) & (asked >= RANGE[0]) & (asked <= RANGE[1])
-    return float((change[counts] * by[counts]).sum() / (by[counts] ** 2).sum()) if counts.any() else float("nan")
+    used = np.isfinite(change) & counts(read)
+    return float((change[used] * by[used]).sum() / (by[used] ** 2).sum()) if used.any() else float("nan")

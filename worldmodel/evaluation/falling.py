@@ -53,8 +53,8 @@ def imagine_fall(model, starts: Starts, belief: Belief | None = None, batch: int
     """The decoded start at rest and the imagined fall from it under a belief, measured in the pictures.
 
     Returns:
-        tracked positions (M, 1 + STEPS, 2) in m, and each body's size (M,) ten frames on: the radius in m of a disc with its
-        light, up to a factor that is the same for all.
+        tracked positions (M, 1 + STEPS, 2) in m, and each body's size (M, 11) up to ten frames on: the radius in m of a disc
+        with its light, up to a factor that is the same for all.
     """
     belief, paths, sizes = belief or starts.belief, [], []
     for begin in range(0, len(starts.clips), batch):
@@ -63,8 +63,9 @@ def imagine_fall(model, starts: Starts, belief: Belief | None = None, batch: int
         path = state.apply(lambda a, b: torch.cat([a, b], 1), model.imagine(state, STEPS, belief[rows]))
         frames = model.decode(path).cpu().numpy()
         paths.append(track(frames))
-        light = np.clip(frames[:, 10] / 255.0 - np.median(frames[:, 10] / 255.0, (1, 2), keepdims=True), 0, 1)
-        sizes.append(np.sqrt(light.sum((1, 2, 3)) / np.pi))
+        early = frames[:, :11] / 255.0
+        light = np.clip(early - np.median(early, (2, 3), keepdims=True), 0, 1)
+        sizes.append(np.sqrt(light.sum((2, 3, 4)) / np.pi))
     return np.concatenate(paths) * starts.metres, np.concatenate(sizes) * starts.metres
 
 
@@ -75,18 +76,23 @@ def fall_freely(model, clips) -> dict[str, np.ndarray]:
     return {"clips": starts.clips, "g": fall_gravity(path), "galileo": galileo(path)}
 
 
-def fall_gravity(positions: np.ndarray) -> np.ndarray:
-    """g (M,) in m/s^2 from the parabola through each fall (M, T, 2) up to its first contact; NaN with fewer than 5 frames.
+def frames_in_flight(positions: np.ndarray) -> np.ndarray:
+    """How many frames (M,) of each fall (M, T, 2) come before its first contact.
 
     The contact is where the body is about to be lower than `CLEAR`, or lost, or turns back up.
     """
+    y = positions[..., 1]
+    over = ~(y > CLEAR) | (np.diff(y, append=-np.inf) > 0.1)
+    return np.where(over.any(1), over.argmax(1), y.shape[1])
+
+
+def fall_gravity(positions: np.ndarray) -> np.ndarray:
+    """g (M,) in m/s^2 from the parabola through each fall (M, T, 2) up to its first contact; NaN with fewer than 5 frames."""
     t = np.arange(positions.shape[1]) / FRAMES_PER_SECOND
     g = np.full(len(positions), np.nan)
-    for row, y in enumerate(positions[..., 1]):
-        over = np.nonzero(~(y > CLEAR) | (np.diff(y, append=-np.inf) > 0.1))[0]
-        stop = over[0] if len(over) else len(y)
+    for row, stop in enumerate(frames_in_flight(positions)):
         if stop >= 5:
-            g[row] = -2 * np.polyfit(t[:stop], y[:stop], 2)[0]
+            g[row] = -2 * np.polyfit(t[:stop], positions[row, :stop, 1], 2)[0]
     return g
 
 
