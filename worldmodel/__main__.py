@@ -199,7 +199,70 @@ def control(model: Recording, out: Path, preset: Preset = "quick", episodes: int
             print(f"{band:<8}{name:<8}return {earned:6.2f}  success {landed:5.1%}  ratio {ratio:5.2f}")
 
 
-COMMANDS = {command.__name__: command for command in (run, record, film, ingest, train, probe, imagine, control)}
+def measure(models: Annotated[tuple[str, ...], tyro.conf.Positional], scene: Literal["clean", "clutter"] = "clean",
+            share: float = 0.2, card: Path | None = None, seed: int = 0, root: Path = DATA) -> None:  # fmt: skip
+    """Put anybody's models through the gravity benchmark, side by side: worldmodel/evaluation/PROTOCOL.md says how.
+
+    Args:
+        models: each a module:factory (of this folder, too) that gives an object with features(frames), or the folder of a model
+            that `train` made. To look at: worldmodel.evaluation.foreign:pixel_pca, :oracle_tracker and :video_network.
+        scene: clean or clutter.
+        share: share of the benchmark's clips; 1 is the benchmark itself.
+        card: a .json to write what was measured into.
+        seed: of everything drawn, a factory's random weights too.
+        root: where recordings are kept.
+    """
+    from .evaluation.measure import measure as measure_one
+    from .evaluation.measure import side_by_side, write_card
+    from .evaluation.protocol import load_readable
+    from .workbook.results import machine
+
+    if not models:
+        raise ConfigError("name a model: module:factory, or the folder of a trained one")
+    found = [measure_one(load_readable(place, seed), place, scene, root, share, seed, progress=True) for place in models]
+    print(side_by_side(found))
+    if card:
+        print(f"\n{write_card(found, card, **machine())}: written")
+
+
+def edit(video: Recording, out: Path, gravity: str, model: Path = DATA / "weights" / "ball", clip: int = 0, seen: int = 10,
+         steps: int = 30, root: Path = DATA) -> None:  # fmt: skip
+    """Give a video of a ball another gravity: watch its start, imagine how it goes on under the gravity that is asked.
+
+    Args:
+        video: an mp4, mov, mkv, webm or gif file, or a folder that film or ingest made.
+        out: an .mp4 or .gif to write: the video, the dream without an edit, and the edited dream, side by side.
+        gravity: a factor such as 0.5x, or m/s^2; write --gravity=-2 for a negative one.
+        model: a model trained on `ball`; the direction of g in its belief is kept in a file beside it.
+        clip: which clip.
+        seen: frames that the model sees.
+        steps: frames that it imagines.
+        root: where recordings are kept.
+    """
+    import numpy as np
+
+    from .evaluation.causal import RANGE
+    from .evaluation.editing import edit as edit_clip
+    from .evaluation.editing import gravity_handle, read_clip
+    from .training import load
+    from .videos import save_video
+
+    trained = load(model)
+    handle = gravity_handle(trained, model, root)
+    frames = read_clip(video, trained.config, clip, seen + steps, handle.frames_per_second)
+    edited = edit_clip(trained, frames, gravity, handle, seen, steps)
+    sides = [frames, *(np.concatenate([frames[:, :seen], dreamt], 1) for dreamt in (edited.dream, edited.frames))]
+    save_video(np.concatenate(sides, 3)[0], out, handle.frames_per_second)
+    print(f"{out}: left the video, in the middle the dream, right the edited dream, from frame {seen} on")
+    print(f"read in {seen} frames {edited.read[0]:.2f} m/s^2, shown by the dream {edited.before[0]:.2f}")
+    print(f"asked {edited.asked[0]:.2f} m/s^2, shown by the edited dream {edited.measured[0]:.2f}")
+    if not RANGE[0] <= edited.asked[0] <= RANGE[1]:
+        print(f"what is asked lies outside the {RANGE[0]:g} to {RANGE[1]:g} m/s^2 of the training clips: nothing vouches for it")
+
+
+COMMANDS = {
+    command.__name__: command for command in (run, record, film, ingest, train, probe, imagine, control, measure, edit)
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
