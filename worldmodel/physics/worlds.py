@@ -12,6 +12,7 @@ from .camera import SCENES, Camera, Disc, Rod
 from .lander import ACTIONS, Lander
 from .pendulum import DoublePendulum, Pendulum
 from .spring import Spring
+from .two_balls import TwoBalls
 
 FRAMES_PER_SECOND = 20.0  # one rate and one scale for all worlds: only g dt^2 / L can be seen in a video
 
@@ -55,6 +56,7 @@ WORLDS = {
         World("pendulum", Pendulum()),
         World("double_pendulum", DoublePendulum()),
         World("spring", Spring()),
+        World("two_balls", TwoBalls()),
         World("lander", Lander(), ACTIONS),
     )
 }
