@@ -10,6 +10,7 @@ from ..settings import ConfigError
 from .ball import Ball
 from .camera import SCENES, Camera, Disc, Rod
 from .lander import ACTIONS, Lander
+from .orbit import Orbit
 from .pendulum import DoublePendulum, Pendulum
 from .spring import Spring
 from .two_balls import TwoBalls
@@ -57,6 +58,7 @@ WORLDS = {
         World("double_pendulum", DoublePendulum()),
         World("spring", Spring()),
         World("two_balls", TwoBalls()),
+        World("orbit", Orbit()),
         World("lander", Lander(), ACTIONS),
     )
 }
