@@ -7,15 +7,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..settings import ConfigError
+from . import phyworld
 from .ball import Ball
 from .camera import SCENES, Camera, Disc, Rod
 from .lander import ACTIONS, Lander
 from .orbit import Orbit
 from .pendulum import DoublePendulum, Pendulum
+from .phyworld import HeadOn, Throw
 from .spring import Spring
 from .two_balls import TwoBalls
 
-FRAMES_PER_SECOND = 20.0  # one rate and one scale for all worlds: only g dt^2 / L can be seen in a video
+FRAMES_PER_SECOND = 20.0  # one rate and one scale for all worlds but PhyWorld's: a video shows only g dt^2 / L
 
 # Bands of g in m/s^2. Earth (9.81) lies in a gap of the training range; no training clip has it.
 BANDS = {
@@ -37,7 +39,7 @@ class World:
     name: str
     law: object
     actions: int = 0  # size of its action, 0 for a world that is only watched
-    bands: dict = field(default_factory=lambda: BANDS)  # of the quantity that the bands hold out: g
+    bands: dict = field(default_factory=lambda: BANDS)  # of g in m/s^2; in PhyWorld's scenes of the start speed
     frames_per_second: float = FRAMES_PER_SECOND
     metres: float = 4.0  # across the picture
 
@@ -50,6 +52,8 @@ class World:
         return replace(SCENES[scene], metres=self.metres)
 
 
+PHYWORLD = {"bands": phyworld.BANDS, "frames_per_second": phyworld.FRAMES_PER_SECOND, "metres": phyworld.WORLD}
+
 WORLDS = {
     world.name: world
     for world in (
@@ -60,8 +64,13 @@ WORLDS = {
         World("two_balls", TwoBalls()),
         World("orbit", Orbit()),
         World("lander", Lander(), ACTIONS),
+        World("uniform", Throw(), **PHYWORLD),
+        World("parabola", Throw(gravity=2.5), **PHYWORLD),
+        World("collision", HeadOn(), **PHYWORLD),
     )
 }
+
+ALL = ("ball", "pendulum", "double_pendulum", "spring", "two_balls", "orbit")  # watched, at one scale: one model for all
 
 
 def world(name: str) -> World:
