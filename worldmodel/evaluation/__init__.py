@@ -1,6 +1,7 @@
 """Floor 4: the gravity battery, put together: who reads what, against which control and which bound."""
 
 from .causal import gravity_direction, steer
+from .dimension import PENDULUMS, dimension_reports, latent_dimension
 from .falling import fall_freely
 from .reading import (
     FRAMES_SEEN,
@@ -16,9 +17,12 @@ from .reading import (
 from .reports import ball_reports, fall_reports, summarise
 from .rollout import imagine_frames, open_loop_error, pixel_error
 from .sets import EvaluationSet, open_sets
+from .surprise import learn_surprise, score_changes, surprise_reports, violate
 
 __all__ = [
-    "FRAMES_SEEN", "EvaluationSet", "all_features", "ball_reports", "cramer_rao", "fall_freely", "fall_reports",
-    "gravity_direction", "imagine_frames", "open_loop_error", "open_sets", "oracle", "pixel_error", "read_constants",
-    "read_controls", "read_pixels", "read_sorted_positions", "read_untrained", "steer", "summarise",
+    "FRAMES_SEEN", "PENDULUMS", "EvaluationSet", "all_features", "ball_reports", "cramer_rao", "dimension_reports",
+    "fall_freely", "fall_reports",
+    "gravity_direction", "imagine_frames", "latent_dimension", "learn_surprise", "open_loop_error", "open_sets", "oracle", "pixel_error", "read_constants",
+    "read_controls", "read_pixels", "read_sorted_positions", "read_untrained", "score_changes", "steer", "summarise",
+    "surprise_reports", "violate",
 ]  # fmt: skip
