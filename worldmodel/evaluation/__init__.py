@@ -21,8 +21,7 @@ from .surprise import learn_surprise, score_changes, surprise_reports, violate
 
 __all__ = [
     "FRAMES_SEEN", "PENDULUMS", "EvaluationSet", "all_features", "ball_reports", "cramer_rao", "dimension_reports",
-    "fall_freely", "fall_reports",
-    "gravity_direction", "imagine_frames", "latent_dimension", "learn_surprise", "open_loop_error", "open_sets", "oracle", "pixel_error", "read_constants",
-    "read_controls", "read_pixels", "read_sorted_positions", "read_untrained", "score_changes", "steer", "summarise",
-    "surprise_reports", "violate",
+    "fall_freely", "fall_reports", "gravity_direction", "imagine_frames", "latent_dimension", "learn_surprise",
+    "open_loop_error", "open_sets", "oracle", "pixel_error", "read_constants", "read_controls", "read_pixels",
+    "read_sorted_positions", "read_untrained", "score_changes", "steer", "summarise", "surprise_reports", "violate",
 ]  # fmt: skip

@@ -67,14 +67,14 @@ def latent_dimension(model, name: str, vary: tuple[str, ...] = (), clips: int = 
 
 
 def dimension_reports(found: dict[str, list[dict]], preset: str = "full") -> list[Report]:
-    """The rows of test F. ``found``: by the names in `PENDULUMS`, what `latent_dimension` gives for each seed, and ``seconds``."""
+    """The rows of test F. ``found``: by the names in `PENDULUMS`, what `latent_dimension` gives a seed, and ``seconds``."""
 
     def dimension(inverse):
         return 1 / inverse.mean()
 
     return [
-        summarise(name, [(seed["latent"],) for seed in seeds], dimension, mark=PENDULUMS[name][2], limit=dimension(seeds[0]["true"]),
-                  anchor="Neural State Variables 2.05, 4.71", preset=preset, same_clips=False,
-                  seconds=float(sum(s["seconds"] for s in seeds)))
+        summarise(name, [(seed["latent"],) for seed in seeds], dimension, mark=PENDULUMS[name][2],
+                  limit=dimension(seeds[0]["true"]), anchor="Neural State Variables 2.05, 4.71", preset=preset,
+                  seconds=float(sum(seed["seconds"] for seed in seeds)), same_clips=False)
         for name, seeds in found.items()
     ]  # fmt: skip
