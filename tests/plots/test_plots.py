@@ -33,6 +33,8 @@ READ = {band: values + RNG.standard_normal(len(values)) for band, values in G.it
 SCORES = {"this model": (0.99, 0.98, 0.995), "labels permuted": (-0.01, -0.02, 0.01), "frame 20": (0.05, None, None)}
 HALF = np.where(np.arange(200) < 100, np.geomspace(1, 0.1, 200), np.nan)
 PHASES = [("find", 0, 100), ("predict", 100, 200)]
+CHANGE = np.array([2, 5, 10, 15, 25, 35, 50])
+NOTICED = 1 - 0.5 * np.exp(-CHANGE / 8)
 PATHS = {name: RNG.uniform(0, 4, (5, 20, 2)) for name in ("random", "dream", "oracle", "no-op", "cloned")}
 RETURNS = np.where(np.arange(50) % 10, np.nan, np.linspace(-4, 3, 50))
 TIME_AND_LUCK = np.linspace(-4, 4, 50) + RNG.standard_normal((5, 50))
@@ -51,6 +53,9 @@ DRAWN = {
     ),
     "legibility of one seed": lambda: plots.legibility(K, 6 / K, {}, {}),
     "read": lambda: plots.read_against_true(G, READ, shade=[(9, 11), (20, 30)]),
+    "psychometric": lambda: plots.psychometric(
+        CHANGE, np.stack([NOTICED, NOTICED - 0.02, NOTICED + 0.01], 1), np.sqrt(NOTICED), {"colour only": 0.53, "teleport": 1}
+    ),
     "bars": lambda: plots.bars(SCORES, 0.99, title="Is it more than a control reads?", ours="this model"),
     "open loop": lambda: plots.open_loop({"kinematic": RNG.uniform(0, 1, (5, 20)), "constant velocity": TIMES[:20]}),
     "training": lambda: plots.training_curve(

@@ -4,6 +4,7 @@ from .control import open_loop, returns_over_training, training_curve, trajector
 from .probing import bars, legibility, read_against_true
 from .strips import film_strip, points_on_frames
 from .style import Picture, style
+from .surprise import psychometric
 
 __all__ = [
     "Picture",
@@ -12,6 +13,7 @@ __all__ = [
     "legibility",
     "open_loop",
     "points_on_frames",
+    "psychometric",
     "read_against_true",
     "returns_over_training",
     "style",
