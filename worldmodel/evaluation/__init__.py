@@ -2,7 +2,9 @@
 
 from .causal import gravity_direction, steer
 from .dimension import PENDULUMS, dimension_reports, latent_dimension
+from .extrapolation import extrapolate, extrapolation_reports, phyworld_sets
 from .falling import fall_freely
+from .laws import law_reports, recover_law
 from .reading import (
     FRAMES_SEEN,
     all_features,
@@ -18,10 +20,13 @@ from .reports import ball_reports, fall_reports, summarise
 from .rollout import imagine_frames, open_loop_error, pixel_error
 from .sets import EvaluationSet, open_sets
 from .surprise import learn_surprise, score_changes, surprise_reports, violate
+from .transfer import carry_over, transfer_reports
 
 __all__ = [
-    "FRAMES_SEEN", "PENDULUMS", "EvaluationSet", "all_features", "ball_reports", "cramer_rao", "dimension_reports",
-    "fall_freely", "fall_reports", "gravity_direction", "imagine_frames", "latent_dimension", "learn_surprise",
-    "open_loop_error", "open_sets", "oracle", "pixel_error", "read_constants", "read_controls", "read_pixels",
-    "read_sorted_positions", "read_untrained", "score_changes", "steer", "summarise", "surprise_reports", "violate",
+    "FRAMES_SEEN", "PENDULUMS", "EvaluationSet", "all_features", "ball_reports", "carry_over", "cramer_rao",
+    "dimension_reports", "extrapolate", "extrapolation_reports", "fall_freely", "fall_reports", "gravity_direction",
+    "imagine_frames", "latent_dimension", "law_reports", "learn_surprise", "open_loop_error", "open_sets", "oracle",
+    "phyworld_sets", "pixel_error", "read_constants", "read_controls", "read_pixels", "read_sorted_positions",
+    "read_untrained", "recover_law", "score_changes", "steer", "summarise", "surprise_reports", "transfer_reports",
+    "violate",
 ]  # fmt: skip
