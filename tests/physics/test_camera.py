@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from worldmodel.physics import CLEAN, CLUTTER, Camera, Disc, Rod, bodies, world
-from worldmodel.physics.camera import SECOND
+from worldmodel.physics import CLEAN, CLUTTER, SCENES, Camera, Disc, Rod, bodies, world
+from worldmodel.physics.camera import SECOND, _shifted
 from worldmodel.settings import ConfigError, generator
 
 BLACK = Camera(background=0.0)
@@ -134,7 +134,7 @@ def test_no_distractors_change_nothing_and_distractors_move():
     assert (away[:, 1:] != away[:, :-1]).any((2, 3, 4)).all()
 
 
-@pytest.mark.parametrize("camera", [CLEAN, replace(CLUTTER, noise=0.0)])
+@pytest.mark.parametrize("camera", [CLEAN, replace(CLUTTER, noise=0.0, vary=0.0)])
 def test_one_body_on_a_plain_ground_is_drawn_as_on_any_other(camera):
     """The short way for a plain ground and the way for any ground agree, and a chunk's border shows nowhere."""
     rng = np.random.default_rng(8)
@@ -144,8 +144,54 @@ def test_one_body_on_a_plain_ground_is_drawn_as_on_any_other(camera):
     assert (one == two).all()
 
 
+def test_bodies_vary_in_brightness_each_by_itself_and_only_where_asked():
+    camera = Camera(channels=3, background=0.0, vary=0.2)
+    n = 400
+    bodies = [disc(np.full((n, 1, 2), x), 0.3, 0.7, channels=3) for x in (1.0, 3.0)]
+    picture = camera.film(bodies, generator(0))[:, 0].astype(float) / 255
+    one, two = picture[:, 48, 16], picture[:, 16, 48]  # (N, RGB)
+    for colour in (one, two):
+        assert colour.min() > 0.59 and colour.max() < 0.81 and colour.std(0).min() > 0.04
+    assert np.abs(np.corrcoef(np.concatenate([one, two], 1).T) - np.eye(6)).max() < 0.2
+    plain = replace(camera, vary=0.0).film(bodies, generator(0))
+    assert np.ptp(plain) and (plain[:, 0, 48, 16] == plain[0, 0, 48, 16]).all()
+
+
+def test_a_shaken_camera_moves_all_that_is_in_the_picture_alike():
+    camera = replace(BLACK, shake=0.5)
+    bodies = [disc(np.full((30, 20, 2), 1.0)), disc(np.full((30, 20, 2), 3.0))]
+    picture = camera.film(bodies, generator(3))
+    one = seen(picture[:, :, 32:, :32], replace(camera, size=32))[0] - 16
+    two = seen(picture[:, :, :32, 32:], replace(camera, size=32))[0] - 16
+    assert np.abs(one - two).max() < 0.05 and one.std((0, 1)) == pytest.approx(0.5, rel=0.1)
+    steps = one[:, 1:] * one[:, :-1]
+    assert abs(steps.mean()) < 0.03  # drawn anew in each frame
+    # The texture goes with the bodies: moved by what they show, the frames agree but for the grid's sharp borders.
+    textured = replace(camera, texture=0.3)
+    shaken, still = textured.film(bodies, generator(3)), replace(textured, shake=0.0).film(bodies, generator(3))
+    assert (still == still[:, :1]).all() and (shaken != shaken[:, :1]).any()
+
+
+def test_a_whole_step_of_the_camera_moves_the_texture_by_a_pixel():
+    still = generator(4).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
+    shift = np.array([[[0, 0], [1, 0], [0, 2], [0.5, 0]]] * 2, float)
+    moved = _shifted(still, shift)
+    assert (moved[:, 0] == still).all() and (moved[:, 1, :, 1:] == still[:, :, :-1]).all()
+    assert (moved[:, 2, :-2] == still[:, 2:]).all()
+    between = (still[:, :, 1:].astype(float) + still[:, :, :-1]) / 2
+    assert np.abs(moved[:, 3, :, 1:] - between).max() <= 0.5
+
+
+def test_the_scenes():
+    assert set(SCENES) == {"clean", "clutter", "noisy", "colour"}
+    body = [disc(np.full((2, 5, 2), 2.0), channels=3)]
+    assert SCENES["colour"].film(body, generator(5)).shape == (2, 5, 64, 64, 3)
+    noisy = SCENES["noisy"].film([disc(np.full((2, 5, 2), -3.0))], generator(5))
+    assert noisy.std() == pytest.approx(255 * 0.05, rel=0.05)
+
+
 @pytest.mark.parametrize("wrong", [{"size": 4}, {"metres": 0.0}, {"channels": 2}, {"background": 1.5}, {"noise": -0.1},
-                                   {"texture": float("nan")}, {"distractors": -1}, {"vary": 0.6}])  # fmt: skip
+                                   {"texture": float("nan")}, {"distractors": -1}, {"vary": 0.6}, {"shake": -1.0}])  # fmt: skip
 def test_settings_out_of_range_are_refused_by_name(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         Camera(**wrong)

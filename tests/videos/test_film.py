@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from worldmodel.physics import BANDS, world
-from worldmodel.settings import ConfigError, DataError
+from worldmodel.physics import ALL, BANDS, WORLDS, bodies, world
+from worldmodel.settings import ConfigError, DataError, generator
 from worldmodel.videos import Film, Videos, film, truth
 
 module = import_module("worldmodel.videos.film")
@@ -135,6 +135,42 @@ def test_the_truth_lies_in_its_own_tree(tmp_path, band):
     x = (bright.sum(2) * ticks).sum(-1) / bright.sum((2, 3)) / 16
     y = 4 - (bright.sum(3) * ticks).sum(-1) / bright.sum((2, 3)) / 16
     assert np.abs(np.stack([x, y], -1) - hidden["position"]).max() < 0.03 / 16
+
+
+def test_all_the_watched_worlds_in_one_recording(tmp_path):
+    videos = record(Film("all", 130, 6), tmp_path)
+    sizes = [s["clips"] for s in videos.manifest["shards"]]
+    assert len(sizes) == 18 and sum(sizes) == 130 and max(sizes) - min(sizes) <= 1  # three rounds of six worlds
+    hidden = truth(videos)
+    assert set(hidden.values) == {"g", "world", "metres_per_pixel"}
+    assert (hidden["world"] == np.repeat(np.arange(18) % 6, sizes)).all() and len(hidden["g"]) == 130
+    again = record(Film("all", 130, 6), tmp_path / "again", workers=2)
+    assert (again.frames == videos.frames).all()
+    for shard, start in enumerate(np.cumsum([0, *sizes[:-1]])):
+        mine, clips = world(ALL[shard % 6]), slice(start, start + sizes[shard])
+        constants, state = mine.draw("train", sizes[shard], generator(0, 0, 0, 0, shard))
+        states = mine.law.simulate(constants, state, 6, 1 / 20)
+        assert (hidden["g"][clips] == constants["g"].astype(np.float32)).all()
+        filmed = mine.camera("clean").film(bodies(mine, constants, states, 1), None)
+        assert (filmed == videos.frames[clips]).mean() > 0.999  # a patch's size may turn a rounding
+
+
+@pytest.mark.parametrize("name", [name for name in WORLDS if name not in ("ball", "lander")])
+def test_every_world_is_filmed_at_its_rate_and_scale(tmp_path, name):
+    videos, mine = record(Film(name, 10, 5), tmp_path), world(name)
+    assert videos.frames_per_second == mine.frames_per_second
+    hidden = truth(videos)
+    assert np.allclose(hidden["metres_per_pixel"], mine.metres / 64)
+    at = hidden["position"].reshape(10, 5, -1, 2)[:, 0, -1] / hidden["metres_per_pixel"][:, None]
+    column, row = np.floor(at[:, 0]).astype(int), 63 - np.floor(at[:, 1]).astype(int)
+    assert (videos.frames[np.arange(10), 0, row, column, 0] > 0.55 * 255).all()  # a body where the truth says
+
+
+def test_bands_are_the_worlds_own():
+    with pytest.raises(ConfigError, match="earth"):
+        Film("uniform", band="earth")
+    with pytest.raises(ConfigError, match="clips"):
+        Film("all", clips=5)
 
 
 def test_no_truth(tmp_path):

@@ -7,7 +7,7 @@ EDGE^2 / 20, theirs 1 / 12) and keeps the centroid of a disc of 4 px to 0.01 px,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,11 +59,12 @@ class Camera:
     texture: float = 0.0  # contrast of a smooth random texture, one per clip
     noise: float = 0.0  # standard deviation of fresh noise in every pixel
     distractors: int = 0  # discs that move in circles and obey no law of the world
-    vary: float = 0.0  # spread of brightness (and of colour) from clip to clip
+    vary: float = 0.0  # spread of brightness (and of colour) from clip to clip, of the background and of each body
+    shake: float = 0.0  # px, standard deviation of the camera's jitter on each axis, drawn anew in each frame
 
     def __post_init__(self):
         check_config(self, size=(8, 4096), metres=(1e-6, 1e9), background=(0, 1), texture=(0, 1), noise=(0, 1))
-        check_config(self, distractors=(0, 64), vary=(0, 0.5))
+        check_config(self, distractors=(0, 64), vary=(0, 0.5), shake=(0, 8))
         if self.channels not in (1, 3):
             raise ConfigError(f"Camera.channels is {self.channels}; it must be 1 (grey) or 3 (RGB)")
 
@@ -80,23 +81,31 @@ class Camera:
         n, frames = bodies[0].ends[0].shape[:2]
         shape = (n, frames, self.size, self.size, self.channels)
         plain = not (self.texture or self.vary)
+        shift = rng.normal(0, self.shake, (n, frames, 2)) if self.shake else None  # px, of the picture: right and up
         if plain:
             picture = np.full(shape, round(255 * self.background), np.uint8)
+        elif self.shake:
+            picture = _shifted(self._backgrounds(n, rng), shift)
         else:
             picture = np.broadcast_to(self._backgrounds(n, rng)[:, None], shape).copy()
-        for body in self._distractors(n, frames, rng) + bodies:
-            self._draw(picture, body, plain and len(bodies) == 1 and not self.distractors)
+        distractors = self._distractors(n, frames, rng)
+        if self.vary:
+            bodies = [self._varied(body, rng) for body in bodies]
+        for body in distractors + bodies:
+            self._draw(picture, body, plain and len(bodies) == 1 and not self.distractors, shift)
         if self.noise:
             for clip in picture:  # a clip at a time: the noise of all of them would not fit in memory
                 noisy = clip + np.float32(255 * self.noise) * rng.standard_normal(clip.shape, np.float32)
                 clip[...] = np.clip(np.rint(noisy), 0, 255)
         return picture
 
-    def _draw(self, picture, body, on_plain):
+    def _draw(self, picture, body, on_plain, shift):
         scale = np.float32(self.pixels_per_metre)
         n, frames = picture.shape[:2]
         flat = picture.reshape(n * frames, self.size, self.size, self.channels)
         ends = [end.reshape(-1, 2).astype(np.float32) * scale for end in body.ends]
+        if shift is not None:
+            ends = [end + shift.reshape(-1, 2).astype(np.float32) for end in ends]
         radius = np.repeat(body.radius.astype(np.float32) * scale, frames)
         colour = np.repeat(255 * body.colour.astype(np.float32), frames, axis=0)
         for begin in range(0, len(flat), CHUNK):
@@ -146,6 +155,11 @@ class Camera:
             picture += self.texture / 3 * fine
         return np.clip(255 * picture, 0, 255).astype(np.uint8)
 
+    def _varied(self, body, rng):
+        """A body in a brightness of its own, or in a colour of its own, clip by clip."""
+        spread = self.vary * rng.uniform(-0.5, 0.5, body.colour.shape)
+        return replace(body, colour=np.clip(body.colour + spread, 0, 1))
+
     def _distractors(self, n, frames, rng):
         """Discs on circles of random middle, size, pace and phase: motion that no constant of the world drives."""
         discs = []
@@ -159,6 +173,25 @@ class Camera:
         return discs
 
 
+def _shifted(pictures, shift):
+    """Still pictures uint8 (N, H, W, C) seen by a camera that shifts them by (N, T, 2) px, right and up; edges repeat."""
+    n, frames, size = *shift.shape[:2], pictures.shape[1]
+    out = np.empty((n, frames, *pictures.shape[1:]), np.uint8)
+    ticks = np.arange(size)
+    for clip, still in enumerate(pictures.astype(np.float32)):
+        for frame, (right, up) in enumerate(shift[clip]):
+            seen = still
+            for axis, by in ((0, up), (1, -right)):  # rows go down
+                whole = int(np.floor(by))
+                part = np.float32(by - whole)
+                near, far = (seen.take(np.clip(ticks + whole + step, 0, size - 1), axis) for step in (0, 1))
+                seen = near + part * (far - near)
+            out[clip, frame] = seen + np.float32(0.5)
+    return out
+
+
 CLEAN = Camera()
 CLUTTER = Camera(texture=0.3, noise=0.03, distractors=2, vary=0.2)
-SCENES = {"clean": CLEAN, "clutter": CLUTTER}
+NOISY = Camera(noise=0.05)
+COLOUR = replace(CLUTTER, channels=3, shake=0.5)
+SCENES = {"clean": CLEAN, "clutter": CLUTTER, "noisy": NOISY, "colour": COLOUR}

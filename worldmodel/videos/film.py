@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from ..files import sha256, write_whole
-from ..physics import BANDS, SCENES, WORLDS, bodies, world
+from ..physics import ALL, BANDS, SCENES, WORLDS, World, bodies, world
 from ..settings import DATA, ConfigError, DataError, generator, threads
 from .store import Videos, save_manifest, save_shard
 
@@ -25,23 +25,40 @@ SPLITS = ("train", "validation", "test")  # each a stream of random numbers of i
 class Film:
     """What to record. The folder's name follows from it."""
 
-    world: str = "ball"  # one of the worlds in physics
+    world: str = "ball"  # one of the worlds in physics, or all of those that are only watched, shard by shard in turn
     clips: int = 4000  # how many
-    frames: int = 40  # frames in a clip, 20 a second
-    scene: str = "clean"  # the camera: clean or clutter
-    band: str = "train"  # the range of g: train, earth (held out) or beyond (held out)
+    frames: int = 40  # frames in a clip, 20 a second (PhyWorld's scenes: 10)
+    scene: str = "clean"  # the camera: clean, clutter, noisy or colour
+    band: str = "train"  # the range of g: train, earth (held out) or beyond (held out); of PhyWorld's scenes, the speed's
     split: str = "train"  # train, validation or test
     seed: int = 0  # of everything drawn
 
     def __post_init__(self):
         for value, known, what in (
-            (self.world, WORLDS, "world"), (self.scene, SCENES, "scene"),
-            (self.band, world(self.world).bands, "band"), (self.split, SPLITS, "split"),
+            (self.world, (*WORLDS, "all"), "world"), (self.scene, SCENES, "scene"), (self.split, SPLITS, "split"),
         ):  # fmt: skip
             if value not in known:
                 raise ConfigError(f"no {what} is called {value!r}; there are {', '.join(known)}")
+        bands = world(self.worlds[0]).bands
+        if self.band not in bands:
+            raise ConfigError(f"no band of {self.world} is called {self.band!r}; there are {', '.join(bands)}")
+        if self.clips < len(self.worlds):
+            raise ConfigError(f"clips is {self.clips}; each of the worlds {', '.join(self.worlds)} needs one")
         if self.clips < 1 or self.frames < 1 or self.seed < 0:
             raise ConfigError("clips and frames must be at least 1, and seed not negative")
+
+    @property
+    def worlds(self) -> tuple[str, ...]:
+        """The worlds in it: shard number n holds world n, and after the last the first again."""
+        return ALL if self.world == "all" else (self.world,)
+
+    @property
+    def shards(self) -> list[int]:
+        """Clips in each shard. Of several worlds, every one has as many shards, and all shards as many clips, but for one."""
+        if self.world != "all":
+            return [min(CLIPS_PER_SHARD, self.clips - start) for start in range(0, self.clips, CLIPS_PER_SHARD)]
+        count = len(ALL) * -(-self.clips // (len(ALL) * CLIPS_PER_SHARD // 2))
+        return [(self.clips + place) // count for place in reversed(range(count))]
 
     @property
     def name(self) -> str:
@@ -63,21 +80,19 @@ def film(config: Film = Film(), root=DATA, workers: int | None = None, progress:
         if videos.manifest["source"] != asdict(config):
             raise DataError(f"{path}: holds another recording than the one asked for")
         return videos
-    starts = range(0, config.clips, CLIPS_PER_SHARD)
-    jobs = (
-        delayed(_film_shard)(config, number, min(CLIPS_PER_SHARD, config.clips - start), path, truth)
-        for number, start in enumerate(starts)
-    )
+    sizes = config.shards
+    jobs = (delayed(_film_shard)(config, number, clips, path, truth) for number, clips in enumerate(sizes))
     # Threads do: drawing, hashing and writing let go of the interpreter, and nothing has to be started or sent.
-    pool = Parallel(n_jobs=min(workers or threads(), len(starts)), prefer="threads", return_as="generator")
-    shards = list(tqdm(pool(jobs), f"film {config.name}", len(starts), disable=not progress, unit="shard", leave=False))
-    mine, camera = world(config.world), SCENES[config.scene]
+    pool = Parallel(n_jobs=min(workers or threads(), len(sizes)), prefer="threads", return_as="generator")
+    shards = list(tqdm(pool(jobs), f"film {config.name}", len(sizes), disable=not progress, unit="shard", leave=False))
+    mine, camera = world(config.worlds[0]), SCENES[config.scene]
     shape = (config.frames, camera.size, camera.size, camera.channels)
     return save_manifest(path, shape, mine.frames_per_second, shards, mine.actions, **asdict(config))
 
 
 def _film_shard(config: Film, number: int, clips: int, path: Path, truth: Path) -> dict:
     """Record one shard, or take over the one that an earlier call finished: its entry is written last."""
+    name = config.worlds[number % len(config.worlds)]
     entry_path = truth / f"entry-{number:05d}.json"
     if entry_path.exists():
         entry = json.loads(entry_path.read_text())
@@ -86,11 +101,13 @@ def _film_shard(config: Film, number: int, clips: int, path: Path, truth: Path) 
     # Law and look draw from different streams: the camera cannot tell of a constant.
     streams = (SPLITS.index(config.split), list(BANDS).index(config.band), number)
     law_rng, look_rng = generator(config.seed, 0, *streams), generator(config.seed, 1, *streams)
-    constants, states, log = record_motion(config.world, clips, config.band, config.frames, law_rng)
-    pictures = _pictures(config, constants, states, look_rng)
+    constants, states, log = record_motion(name, clips, config.band, config.frames, law_rng)
+    pictures = _pictures(world(name), config.scene, constants, states, look_rng)
     entry = save_shard(path, number, clips, pictures, log)
     arrays = {name: np.asarray(value, np.float32) for name, value in (constants | states).items()}
-    arrays["metres_per_pixel"] = np.full(clips, 1 / world(config.world).camera(config.scene).pixels_per_metre, np.float32)
+    arrays["metres_per_pixel"] = np.full(clips, 1 / world(name).camera(config.scene).pixels_per_metre, np.float32)
+    if config.world == "all":
+        arrays["world"] = np.full(clips, ALL.index(name), np.float32)
     write_whole(truth / f"truth-{number:05d}.npz", lambda file: np.savez(file, **arrays))
     write_whole(entry_path, lambda file: file.write(json.dumps(entry).encode()))
     return entry
@@ -100,10 +117,9 @@ def _intact(file: Path, expected: str) -> bool:
     return file.is_file() and sha256(file) == expected
 
 
-def _pictures(config: Film, constants: dict, states: dict, rng) -> Iterator[np.ndarray]:
+def _pictures(mine: World, scene: str, constants: dict, states: dict, rng) -> Iterator[np.ndarray]:
     """What the camera sees, a block of clips at a time: uint8 (n, T, H, W, C)."""
-    mine = world(config.world)
-    camera = mine.camera(config.scene)
+    camera = mine.camera(scene)
     for start in range(0, len(states["position"]), CLIPS_PER_BLOCK):
         here = [{name: value[start : start + CLIPS_PER_BLOCK] for name, value in d.items()} for d in (constants, states)]
         yield camera.film(bodies(mine, *here, camera.channels), rng)

@@ -22,7 +22,7 @@ class Truth:
 
 
 def truth(videos: Videos) -> Truth:
-    """The truth behind a recording, clip for clip.
+    """The truth behind a recording, clip for clip; of several worlds what all have in one shape, and ``world``, its number.
 
     Raises:
         DataError: there is none (an ingested video has no truth), or it cannot be read.
@@ -37,4 +37,6 @@ def truth(videos: Videos) -> Truth:
         parts = [dict(np.load(file, allow_pickle=False)) for file in files]
     except (OSError, ValueError) as error:
         raise DataError(f"{folder}: {error}") from None
-    return Truth({name: np.concatenate([part[name] for part in parts])[videos.index] for name in parts[0]})
+    forms = [{(name, value.shape[1:]) for name, value in part.items()} for part in parts]
+    shared = [name for name, value in parts[0].items() if all((name, value.shape[1:]) in form for form in forms)]
+    return Truth({name: np.concatenate([part[name] for part in parts])[videos.index] for name in shared})
