@@ -1,5 +1,7 @@
 """How far an imagined body strays: not at all where a model knows the future, far where it stands still."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -29,10 +31,10 @@ class Known:
         return [self.number[clip.tobytes()] for clip in frames]
 
     def imagine(self, state, steps):
-        return self.future(state, steps)
+        return SimpleNamespace(frames=self.future(state, steps), still=None)
 
-    def decode(self, frames):
-        return torch.from_numpy(frames)
+    def decode(self, state):
+        return torch.from_numpy(state.frames)
 
 
 def true_future(videos):

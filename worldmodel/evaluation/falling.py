@@ -10,6 +10,7 @@ import torch
 from ..model import Belief, LatentState, at_rest
 from ..physics import FRAMES_PER_SECOND
 from ..probing import track
+from .rollout import FLOOR, find_body
 
 SEEN = 20  # frames from which the belief is taken
 HIGH = 3.0  # m, least height of a start
@@ -35,7 +36,7 @@ def high_starts(model, clips, batch: int = 100) -> Starts:
     states, kept = [], []
     for begin in range(0, len(clips.videos), batch):
         frames = clips.videos.read(np.arange(begin, min(begin + batch, len(clips.videos))), 0, SEEN)
-        height = track(frames)[..., 1] * metres
+        height = track(frames, floor=FLOOR["clutter"] if model.config.still else None)[..., 1] * metres
         best = height.argmax(1)
         rows = np.nonzero(height.max(1) >= HIGH)[0]
         state = model.observe(frames)
@@ -61,11 +62,9 @@ def imagine_fall(model, starts: Starts, belief: Belief | None = None, batch: int
         rows = slice(begin, begin + batch)
         state = at_rest(model, starts.state[rows], belief[rows])
         path = state.apply(lambda a, b: torch.cat([a, b], 1), model.imagine(state, STEPS, belief[rows]))
-        frames = model.decode(path).cpu().numpy()
-        paths.append(track(frames))
-        early = frames[:, :11] / 255.0
-        light = np.clip(early - np.median(early, (2, 3), keepdims=True), 0, 1)
-        sizes.append(np.sqrt(light.sum((2, 3, 4)) / np.pi))
+        place, light = find_body(model, path)
+        paths.append(place)
+        sizes.append(np.sqrt(light[:, :11] / np.pi))
     return np.concatenate(paths) * starts.metres, np.concatenate(sizes) * starts.metres
 
 

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from ..model import Belief
-from ..probing import Report, track
+from ..probing import Report
 from .falling import CLEAR, SEEN, STEPS, Starts, frames_in_flight, high_starts
 from .reports import summarise
+from .rollout import find_body
 
 FLIGHTS = 8  # imagined under the belief of each clip
 LEAST = 4  # flights that must be long enough for a law
@@ -30,7 +31,7 @@ def gauge(model, starts: Starts, batch: int = 50) -> np.ndarray:
     for begin in range(0, len(starts.clips), batch):
         rows = slice(begin, begin + batch)
         path = model.imagine(starts.state[rows], STEPS, starts.belief[rows])
-        place = track(model.decode(path).cpu().numpy())
+        place = find_body(model, path)[0]
         flies = np.arange(STEPS) < _flight(place * starts.metres, width)[:, None]
         points.append(path.points.cpu().numpy()[flies])
         places.append(place[flies])

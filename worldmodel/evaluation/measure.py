@@ -54,7 +54,7 @@ def measure(
     if hasattr(checked, "dream"):
         found["rollout"] = open_loop_error(checked, sets["test"])
     shared = {"pixels": read_pixels(sets, generator(seed, 6), probes), "sorted": read_sorted_positions(sets)}
-    shared |= {f"oracle.{key}": value for key, value in oracle(sets, (8, K)).items()}
+    shared |= {f"oracle.{key}": value for key, value in oracle(sets, (8, K), scene).items()}
     found["seconds"] = time.perf_counter() - started
     truths = {band: sets[band].truth.values for band in BANDS}
     reports = reading_reports([found], shared, truths, scene, f"protocol {VERSION}, share {share:g}", name)

@@ -20,6 +20,7 @@ from ..probing import (
     shuffle_time,
     track,
 )  # fmt: skip
+from .rollout import FLOOR
 from .sets import EvaluationSet
 
 FRAMES_SEEN = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 28, 32)
@@ -117,12 +118,12 @@ def read_sorted_positions(sets) -> np.ndarray:
     return probe(parts, {name: sets[name].truth["g"] for name in names})["test"]
 
 
-def oracle(sets, frames_seen=FRAMES_SEEN, residual_limit: float = 0.002) -> dict[str, np.ndarray]:
+def oracle(sets, frames_seen=FRAMES_SEEN, scene: str = "clean", residual_limit: float = 0.002) -> dict[str, np.ndarray]:
     """The practical ceiling: a tracker and least squares on the same frames. Predictions by ``band.k``, k of 3 or more."""
     read = {}
     for band in BANDS:
         metres = float(sets[band].truth["metres_per_pixel"][0])
-        positions = track(sets[band].frames(max(frames_seen))) * metres
+        positions = track(sets[band].frames(max(frames_seen)), floor=FLOOR.get(scene)) * metres
         for k in frames_seen:
             if k >= 3:
                 found = oracle_gravity(positions[:, :k], 1 / FRAMES_PER_SECOND, residual_limit=residual_limit)

@@ -19,6 +19,7 @@ from ..physics import FRAMES_PER_SECOND, bodies, draw_gravity, world
 from ..probing import Report, auroc, gravity_change, linear_forecast, roughness, stretches, track, typical_error
 from ..settings import generator
 from .reports import summarise
+from .rollout import FLOOR
 
 CHANGES = (0.02, 0.05, 0.10, 0.15, 0.25, 0.35, 0.50)  # share by which g changes, down and up
 FRAMES, DT = 40, 1 / FRAMES_PER_SECOND
@@ -130,9 +131,9 @@ def learn_surprise(model, ordinary: np.ndarray) -> Callable[[np.ndarray], np.nda
     return surprise
 
 
-def ideal_surprise(frames: np.ndarray) -> np.ndarray:
+def ideal_surprise(frames: np.ndarray, floor: float | None = None) -> np.ndarray:
     """An ideal observer's, once a clip (B, 1): it tracks the body, fits parabolas and compares g."""
-    return gravity_change(track(frames) * world("ball").metres / frames.shape[2], DT)[:, None]
+    return gravity_change(track(frames, floor=floor) * world("ball").metres / frames.shape[2], DT)[:, None]
 
 
 def score_changes(surprise: Callable, motions: Motions, scene: str = "clean", changes=CHANGES) -> dict[str, np.ndarray]:
@@ -148,7 +149,7 @@ def score_changes(surprise: Callable, motions: Motions, scene: str = "clean", ch
 def violate(model, scene: str = "clean", clips: int = 400, ordinary: int = 1000) -> dict[str, np.ndarray]:
     """Test G: `score_changes` of a model (of the ideal observer, where it is None) on the clips that are recorded."""
     usual = None if model is None else surprise_clips(draw_motions(ordinary, generator(1000, 13)), scene=scene)
-    surprise = ideal_surprise if model is None else learn_surprise(model, usual)
+    surprise = partial(ideal_surprise, floor=FLOOR.get(scene)) if model is None else learn_surprise(model, usual)
     return score_changes(surprise, draw_motions(clips, generator(1000, 12)), scene)
 
 

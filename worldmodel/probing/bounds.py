@@ -65,7 +65,7 @@ def quantisation_noise() -> float:
     return float(1 / (255 * np.sqrt(12)))
 
 
-def track(frames, threshold: float = 0.2) -> np.ndarray:
+def track(frames, threshold: float = 0.2, floor: float | None = None) -> np.ndarray:
     """Centre of the one bright body in each frame: the centroid of the intensity above background and threshold.
 
     The background is the median of a frame, so the body must cover less than half of it. The threshold, in units of
@@ -75,6 +75,7 @@ def track(frames, threshold: float = 0.2) -> np.ndarray:
 
     Args:
         frames: uint8 (..., H, W, C).
+        floor: in a cluttered scene, the brightness that only the body exceeds; it then stands for background and threshold.
 
     Returns:
         (..., 2) in px, x to the right from the left edge, y up from the lower edge; the middle of a corner pixel is
@@ -86,7 +87,8 @@ def track(frames, threshold: float = 0.2) -> np.ndarray:
     centre = np.full((len(flat), 2), np.nan)
     for begin in range(0, len(flat), CHUNK):
         grey = flat[begin : begin + CHUNK].mean(-1, dtype=np.float32) / 255
-        excess = np.maximum(grey - np.median(grey, axis=(1, 2), keepdims=True) - threshold, 0)
+        dark = np.median(grey, axis=(1, 2), keepdims=True) + threshold if floor is None else floor
+        excess = np.maximum(grey - dark, 0)
         columns, rows = excess.sum(1, dtype=float), excess.sum(2, dtype=float)
         total = columns.sum(1)
         seen = total > 0

@@ -8,12 +8,12 @@ from scipy.spatial import cKDTree
 from ..settings import ConfigError
 
 
-def inverse_dimension(points, neighbours: int = 20) -> np.ndarray:
+def inverse_dimension(points, neighbours: int = 10) -> np.ndarray:
     """One over the dimension around each point, by maximum likelihood (Levina & Bickel 2004): (N,),
     or fewer where points coincide.
 
-    1 / its mean is the dimension of the cloud (MacKay & Ghahramani 2005), and the one that is reported: at the scale of some
-    twenty neighbours a little noise does not count, and the published anchor (Chen et al. 2022) uses this estimator. Draw the
+    1 / its mean is the dimension of the cloud (MacKay & Ghahramani 2005), and the one that is reported: at the scale of ten
+    neighbours a little noise does not count yet, and the published anchor (Chen et al. 2022) uses this estimator. Draw the
     points independently: along one trajectory, the neighbours in time make a line of any manifold.
 
     Args:

@@ -1,0 +1,51 @@
+"""The recorded experiments: which world in which scene, how its model is sized and trained, and which tests it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..model import WorldModelConfig
+from ..training import FULL, QUICK, FitConfig
+
+CLUTTER = WorldModelConfig(still=True, window=8)  # noise asks for more frames in a piece of evidence
+SHORT = replace(FULL, find_steps=400, predict_steps=700)  # of a world beside the main one: two minutes on two cores
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One model for each seed, and the tests that it takes by name; see `tests`."""
+
+    world: str
+    tests: tuple[str, ...]
+    scene: str = "clean"
+    sizes: WorldModelConfig = WorldModelConfig()
+    fit: FitConfig = SHORT
+    clips: int = 2000
+
+    @property
+    def name(self) -> str:
+        return f"{self.world}-{self.scene}"
+
+    def quick(self) -> Experiment:
+        """The same with less training: it shows that all works, and claims nothing."""
+        return replace(self, fit=replace(self.fit, find_steps=QUICK.find_steps, predict_steps=QUICK.predict_steps), clips=2000)
+
+
+BALL = ("reading", "falls", "surprise", "laws")
+EXPERIMENTS = {
+    experiment.name: experiment
+    for experiment in (
+        Experiment("ball", BALL, fit=FULL, clips=4000),
+        Experiment("ball", BALL[:3], "clutter", CLUTTER, replace(FULL, find_steps=1500), 4000),
+        Experiment("ball", ("efficiency",), "noisy"),
+        Experiment("pendulum", ("constants", "dimension")),
+        Experiment("double_pendulum", ("constants", "dimension")),
+        Experiment("spring", ("constants",)),
+        Experiment("two_balls", ("constants",)),
+        Experiment("orbit", ("constants",)),
+        Experiment("uniform", ("extrapolation",)),
+        Experiment("collision", ("extrapolation",)),
+        Experiment("parabola", ("extrapolation",)),
+        Experiment("all", ("transfer",), fit=replace(FULL, find_steps=800, predict_steps=1500), clips=6000),
+    )
+}
