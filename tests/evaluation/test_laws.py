@@ -71,7 +71,7 @@ def test_a_flight_ends_before_the_floor_and_before_a_side():
 class Exact:
     """A model whose points are an affine image of the place, whose belief is the measured g, and whose dream is a parabola."""
 
-    config = SimpleNamespace(size=64)
+    config = SimpleNamespace(size=64, still=0)
     mix = np.array([[0.3, -0.2, 0.1], [0.1, 0.4, -0.3]])
 
     def observe(self, frames):
