@@ -20,7 +20,7 @@ from ..probing import (
     shuffle_time,
     track,
 )  # fmt: skip
-from .rollout import FLOOR
+from .rollout import FLOOR, RESIDUAL
 from .sets import EvaluationSet
 
 FRAMES_SEEN = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 28, 32)
@@ -92,21 +92,21 @@ def read_pixels(sets, rng: np.random.Generator, kept: dict | None = None) -> np.
     return probe(dict(zip(names, parts)), {name: sets[name].truth["g"] for name in names}, kept, "pixels")["test"]
 
 
-def read_untrained(sets, networks: int, clips: int = 1000) -> np.ndarray:
+def read_untrained(sets, networks: int, clips: int = 1000, sizes=None) -> np.ndarray:
     """g of the ``test`` set read from networks that were never trained, after K frames: (networks, N).
 
     Twenty networks cost minutes, so their probes learn on the first ``clips`` training clips, half as many as ours do.
     """
     import torch
 
-    from ..model import WorldModel
+    from ..model import WorldModel, WorldModelConfig
 
     names, read = ("train", "validation", "test"), []
     frames = {name: sets[name].frames(K)[:clips] for name in names}
     g = {name: sets[name].truth["g"][:clips] for name in names}
     for seed in range(networks):
         torch.manual_seed(10_000 + seed)
-        model = WorldModel().eval()
+        model = WorldModel(sizes or WorldModelConfig()).eval()
         read.append(probe({name: model.features(frames[name])[:, -1] for name in names}, g)["test"])
     return np.stack(read)
 
@@ -118,7 +118,7 @@ def read_sorted_positions(sets) -> np.ndarray:
     return probe(parts, {name: sets[name].truth["g"] for name in names})["test"]
 
 
-def oracle(sets, frames_seen=FRAMES_SEEN, scene: str = "clean", residual_limit: float = 0.002) -> dict[str, np.ndarray]:
+def oracle(sets, frames_seen=FRAMES_SEEN, scene: str = "clean") -> dict[str, np.ndarray]:
     """The practical ceiling: a tracker and least squares on the same frames. Predictions by ``band.k``, k of 3 or more."""
     read = {}
     for band in BANDS:
@@ -126,7 +126,7 @@ def oracle(sets, frames_seen=FRAMES_SEEN, scene: str = "clean", residual_limit: 
         positions = track(sets[band].frames(max(frames_seen)), floor=FLOOR.get(scene)) * metres
         for k in frames_seen:
             if k >= 3:
-                found = oracle_gravity(positions[:, :k], 1 / FRAMES_PER_SECOND, residual_limit=residual_limit)
+                found = oracle_gravity(positions[:, :k], 1 / FRAMES_PER_SECOND, residual_limit=RESIDUAL.get(scene, 0.002))
                 read[f"{band}.k{k}"] = found
     return read
 

@@ -10,9 +10,9 @@ import torch
 from ..probing import track
 from .sets import EvaluationSet
 
-
 PLAIN = 26  # of 255, the grey on which the moving part of a cluttered scene is looked at by itself
 FLOOR = {"clutter": 0.7, "colour": 0.7}  # brightness that in these scenes only the body exceeds; see `probing.track`
+RESIDUAL = {"clutter": 0.01, "colour": 0.01}  # m, about twice the tracker's error there; 0.002 in a clean scene
 
 
 def open_loop_error(model, clips: EvaluationSet, seen: int = 20, ahead: int = 10, batch: int = 100) -> np.ndarray:

@@ -29,6 +29,7 @@ class WorldModelConfig:
     vector: int = 4  # numbers for all else that stays the same throughout a clip
     constants: int = 8  # numbers in the belief
     window: int = 5  # frames in a piece of evidence
+    counts: bool = False  # evidence is told how many frames it has seen: where few are shown, and some bodies hardly move
     still: bool = False  # keep the still part of a clip as a picture, and paint what moves over it: for textured scenes
     encoder_width: int = 24
     decoder_width: int = 64
@@ -86,7 +87,7 @@ class WorldModel(nn.Module):
         latents = 2 * c.points
         self.encoder = PointEncoder(c.size, c.channels, c.points, c.anchors, c.vector, c.encoder_width)
         self.decoder = PatchDecoder(c.size, c.channels, c.points, c.anchors, c.vector, c.decoder_width, c.still)
-        self.evidence = Evidence(latents, c.actions, c.constants, c.window, c.dynamics_width)
+        self.evidence = Evidence(latents, c.actions, c.constants, c.window, c.dynamics_width, c.counts)
         self.dynamics = SecondOrderDynamics(latents, c.actions, c.constants, c.dynamics_width)
         self.outcome = OutcomeHead(latents, 2 * c.anchors, c.actions, c.dynamics_width) if c.rewards else None
         self.to(memory_format=torch.channels_last)
@@ -152,9 +153,9 @@ class WorldModel(nn.Module):
                 pad = points.new_zeros(len(points), short, c.actions)
                 window_actions = torch.cat([pad, before.action[:, -reach:]], 1)
         window_actions = torch.cat([window_actions, actions], 1) if c.actions else None
-        guess, weight, speed = self.evidence(torch.cat([window, points], 1), window_actions)
-        belief = accumulate(guess, weight, None if before is None else before.belief[:, -1])
         seen = seen + torch.arange(1, points.shape[1] + 1, device=points.device).view(1, -1, 1).expand(len(points), -1, 1)
+        guess, weight, speed = self.evidence(torch.cat([window, points], 1), window_actions, seen)
+        belief = accumulate(guess, weight, None if before is None else before.belief[:, -1])
         mean = (total + torch.cumsum(appearance, 1)) / seen
         return LatentState(points, speed, mean, belief, seen.float(), actions)
 

@@ -203,7 +203,8 @@ def encode_all(model: WorldModel, videos: Videos, batch: int = 32) -> dict[str, 
 
 def still_pictures(videos: Videos, batch: int = 64) -> torch.Tensor:
     """The still picture of every clip, uint8 (N, H, W, C)."""
-    return torch.cat([still_picture(videos.read(np.arange(i, min(i + batch, len(videos))))) for i in range(0, len(videos), batch)])
+    starts = range(0, len(videos), batch)
+    return torch.cat([still_picture(videos.read(np.arange(i, min(i + batch, len(videos))))) for i in starts])
 
 
 def has_bf16(device: str) -> bool:

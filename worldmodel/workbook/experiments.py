@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 
 from ..model import WorldModelConfig
 from ..training import FULL, QUICK, FitConfig
+from ..videos import Film
 
-CLUTTER = WorldModelConfig(still=True, window=8)  # noise asks for more frames in a piece of evidence
+CLUTTER = WorldModelConfig(still=True, window=8, encoder_width=40)  # noise asks for more of both
+FEW_SHOWN = WorldModelConfig(counts=True)  # of PhyWorld's scenes three frames are shown
 SHORT = replace(FULL, find_steps=400, predict_steps=700)  # of a world beside the main one: two minutes on two cores
+SHARP = replace(FULL, find_steps=900, predict_steps=500)  # the same time, more of it on places
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,15 @@ class Experiment:
     sizes: WorldModelConfig = WorldModelConfig()
     fit: FitConfig = SHORT
     clips: int = 2000
+    frames: int = 40
 
     @property
     def name(self) -> str:
         return f"{self.world}-{self.scene}"
+
+    @property
+    def film(self) -> Film:
+        return Film(self.world, self.clips, self.frames, self.scene)
 
     def quick(self) -> Experiment:
         """The same with less training: it shows that all works, and claims nothing."""
@@ -43,9 +51,9 @@ EXPERIMENTS = {
         Experiment("spring", ("constants",)),
         Experiment("two_balls", ("constants",)),
         Experiment("orbit", ("constants",)),
-        Experiment("uniform", ("extrapolation",)),
-        Experiment("collision", ("extrapolation",)),
-        Experiment("parabola", ("extrapolation",)),
+        Experiment("uniform", ("extrapolation",), sizes=FEW_SHOWN, fit=SHARP, frames=32),
+        Experiment("collision", ("extrapolation",), sizes=FEW_SHOWN, fit=SHARP, frames=32),
+        Experiment("parabola", ("extrapolation",), sizes=FEW_SHOWN, fit=SHARP, frames=32),
         Experiment("all", ("transfer",), fit=replace(FULL, find_steps=800, predict_steps=1500), clips=6000),
     )
 }

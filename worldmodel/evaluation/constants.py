@@ -1,0 +1,55 @@
+"""Test A in the other worlds: which of their hidden constants does one linear probe read from one frozen state?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..probing import Report, median_relative_error, permuted, r2
+from ..settings import generator
+from .reading import all_features, probe, read_constants
+from .reports import summarise
+
+CONSTANTS = {
+    "pendulum": ("g", "length", "damping"),
+    "double_pendulum": ("g",),
+    "spring": ("g", "k_over_m", "damping"),
+    "two_balls": ("g", "mass_ratio", "restitution"),
+    "orbit": ("g", "exponent"),
+}
+SEEN = (1, 8, 20, 32)
+
+
+def read_world(model, sets, world: str, seed: int) -> dict[str, np.ndarray]:
+    """`read_constants` of a world after `SEEN` frames, and ``shuffled``: g by a probe that learned on permuted labels."""
+    features, rng = all_features(model, sets), generator(seed, 15)
+    g = {name: permuted(sets[name].truth["g"], rng) for name in ("train", "validation")}
+    state = {name: features[name][:, 19] for name in ("train", "validation", "test")}
+    return read_constants(features, sets, CONSTANTS[world], SEEN) | {"shuffled": probe(state, g)["test"]}
+
+
+def constants_reports(world: str, seeds: list[dict], truths: dict, untrained: dict, preset: str = "full") -> list[Report]:
+    """Rows of one world: R2 of each constant in range, the error of g beyond it, and the controls.
+
+    Args:
+        seeds: the keys of `read_world`, and ``seconds``.
+        truths: per band the constants by name, (N,).
+        untrained: what `read_world` reads from a network that was never trained.
+    """
+    seconds = float(sum(seed["seconds"] for seed in seeds))
+
+    def row(test, key, statistic, constant="g", band="test", found=seeds, **more):
+        per_seed = [(truths[band][constant], seed[key]) for seed in found]
+        return summarise(f"{world}.clean.{test}", per_seed, statistic, preset=preset, seconds=seconds, **more)
+
+    rows = [
+        row(f"A.r2{'' if name == 'g' else '_' + name}.k{k}", f"{name}.test.k{k}", r2, name)
+        for name in CONSTANTS[world]
+        for k in ((8, 20, 32) if name == "g" else (32,))
+    ]
+    return rows + [
+        row("A.relerr.earth.k20", "g.earth.k20", median_relative_error, band="earth"),
+        row("A.relerr.beyond.k20", "g.beyond.k20", median_relative_error, band="beyond"),
+        row("B.r2.first", "g.test.k1", r2, mark="<= 0.02"),
+        row("B.r2.shuffled", "shuffled", r2, mark="<= 0.02"),
+        row("B.r2.untrained", "g.test.k20", r2, found=[untrained]),
+    ]
