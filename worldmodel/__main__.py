@@ -28,19 +28,19 @@ def run(preset: Preset = "quick", seeds: int = 1, out: Path = Path("runs"), root
     from .workbook.results import table
 
     figures = out / preset / "figures"
-    record(preset, seeds, "all", root, out, figures)
+    record(preset, seeds, (), root, out, figures)
     print(table(read_results(figures / "results.json")[1]))
     print(f"\nfigures and results.json: {figures}")
 
 
-def record(preset: Preset = "full", seeds: int = 5, only: Literal["all", "ball", "lander"] = "all", out: Path = Path("runs"),
+def record(preset: Preset = "full", seeds: int = 5, only: tuple[str, ...] = (), out: Path = Path("runs"),
            root: Path = DATA, figures: Path = Path("figures"), readme: Path = Path("README.md")) -> None:  # fmt: skip
     """Rerun everything that the README claims, and write figures/, figures/results.json and the README's table.
 
     Args:
         preset: full is what is claimed.
         seeds: 0 to seeds - 1; each is kept as it ends, and a rerun goes on after the last one.
-        only: one world, or all.
+        only: experiments by name, such as ball-clutter, pendulum-clean or lander; none means all.
         out: where seeds and models are kept.
         root: where recordings are kept.
         figures: where figures and results.json go.

@@ -1,7 +1,7 @@
 """Floor 4: the gravity battery, put together: who reads what, against which control and which bound."""
 
-from .causal import gravity_direction, steer
-from .constants import constants_reports, read_world
+from .causal import ASKED, counts, gravity_direction, steer
+from .constants import CONSTANTS, constants_reports, read_world
 from .dimension import PENDULUMS, dimension_reports, latent_dimension
 from .efficiency import efficiency_reports, read_in_flight
 from .extrapolation import DEGREE, extrapolate, extrapolation_reports, phyworld_sets
@@ -25,10 +25,10 @@ from .surprise import learn_surprise, score_changes, surprise_reports, violate
 from .transfer import carry_over, transfer_reports
 
 __all__ = [
-    "DEGREE", "FRAMES_SEEN", "PENDULUMS", "EvaluationSet", "all_features", "ball_reports", "carry_over",
-    "constants_reports", "cramer_rao", "dimension_reports", "efficiency_reports", "extrapolate", "extrapolation_reports",
-    "fall_freely", "fall_reports", "gravity_direction", "imagine_frames", "latent_dimension", "law_reports",
-    "learn_surprise", "open_loop_error", "open_sets", "oracle", "phyworld_sets", "pixel_error", "read_constants",
-    "read_controls", "read_in_flight", "read_pixels", "read_sorted_positions", "read_untrained", "read_world",
-    "recover_law", "score_changes", "steer", "summarise", "surprise_reports", "transfer_reports", "violate",
+    "ASKED", "CONSTANTS", "DEGREE", "FRAMES_SEEN", "PENDULUMS", "EvaluationSet", "all_features", "ball_reports",
+    "carry_over", "constants_reports", "counts", "cramer_rao", "dimension_reports", "efficiency_reports", "extrapolate",
+    "extrapolation_reports", "fall_freely", "fall_reports", "gravity_direction", "imagine_frames", "latent_dimension",
+    "law_reports", "learn_surprise", "open_loop_error", "open_sets", "oracle", "phyworld_sets", "pixel_error",
+    "read_constants", "read_controls", "read_in_flight", "read_pixels", "read_sorted_positions", "read_untrained",
+    "read_world", "recover_law", "score_changes", "steer", "summarise", "surprise_reports", "transfer_reports", "violate",
 ]  # fmt: skip

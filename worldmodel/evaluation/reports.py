@@ -143,6 +143,8 @@ def fall_reports(seeds: list[dict], truths: dict, scene: str = "clean", preset: 
         row("E.slope", moved, slope, mark="0.9 to 1.1", anchor="only qualitative"),
         row("E.slope_orthogonal", blind, slope),
         row("E.drift", [(seed["drift"],) for seed in seeds], np.max, mark="<= 0.05"),
+        row("E.drift_x", [(seed["drift_x"],) for seed in seeds], np.max),
+        row("E.drift_orthogonal", [(seed["orthogonal_drift"],) for seed in seeds], np.max),
         row("E.lost", [(np.isnan(seed["asked"]).mean(1),) for seed in seeds], np.mean),
         row("E.erased_r2", true, squared_correlation, mark="<= 0.05"),
     ]

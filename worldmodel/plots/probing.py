@@ -102,12 +102,12 @@ def _impossible(axes, at, values):
 @styled
 def read_against_true(
     true: dict, read: dict, constant: str = "g", unit: str = "m/s²", shade=(),
-    title: str = "Does what is read follow the truth?",
+    title: str = "Does what is read follow the truth?", xlabel: str | None = None, ylabel: str | None = None,
 ):  # fmt: skip
-    """What a probe reads against the truth, clip by clip; on the diagonal it is right.
+    """What is read against the truth, or what is shown against what was asked, clip by clip; on the diagonal it is right.
 
     Args:
-        true, read: by band, (N,) in ``unit``.
+        true, read: by band, (N,) in ``unit``; what is NaN is not drawn.
         shade: ranges (low, high) of the constant that training never showed.
 
     Returns:
@@ -119,12 +119,17 @@ def read_against_true(
     true, read = ({band: np.asarray(values, float) for band, values in side.items()} for side in (true, read))
     if {b: v.shape for b, v in true.items()} != {b: v.shape for b, v in read.items()}:
         raise ConfigError("true and read must hold the same bands, with as many clips in each")
-    ylabel = f"{constant} read by the probe ({unit})"
-    figure, axes = panel(title, f"true {constant} ({unit})", ylabel, width=6, height=5.8)
-    everything = np.concatenate(list(true.values()))
+    for band in true:
+        known = np.isfinite(true[band]) & np.isfinite(read[band])
+        true[band], read[band] = true[band][known], read[band][known]
+    ylabel = ylabel or f"{constant} read by the probe ({unit})"
+    figure, axes = panel(title, xlabel or f"true {constant} ({unit})", ylabel, width=6, height=5.8)
+    everything = np.concatenate([*true.values(), *([[0.0, 1.0]] if not any(map(len, true.values())) else [])])
     low, high = everything.min(), everything.max()
     spread = high - low or 1.0
     found = np.concatenate(list(read.values()))
+    if not len(found):  # all were lost
+        found = everything
     bottom, top = max(min(low, found.min()), low - spread / 2), min(max(high, found.max()), high + spread / 2)
     edges = (bottom - 0.03 * spread, top + 0.03 * spread)
     axes.set(xlim=(low - 0.03 * spread, high + 0.03 * spread), ylim=edges)

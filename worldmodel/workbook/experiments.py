@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..model import WorldModelConfig
-from ..training import FULL, QUICK, FitConfig
+from ..training import FULL, FitConfig
 from ..videos import Film
 
 CLUTTER = WorldModelConfig(still=True, window=8, encoder_width=40)  # noise asks for more of both
@@ -33,10 +33,6 @@ class Experiment:
     @property
     def film(self) -> Film:
         return Film(self.world, self.clips, self.frames, self.scene)
-
-    def quick(self) -> Experiment:
-        """The same with less training: it shows that all works, and claims nothing."""
-        return replace(self, fit=replace(self.fit, find_steps=QUICK.find_steps, predict_steps=QUICK.predict_steps), clips=2000)
 
 
 BALL = ("reading", "falls", "surprise", "laws")

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from .. import plots
-from ..evaluation import FRAMES_SEEN, cramer_rao, imagine_frames
+from ..evaluation import ASKED, CONSTANTS, FRAMES_SEEN, counts, cramer_rao, imagine_frames
+from ..physics import SCENES
 from ..probing import Report
 from ..videos import save_video
 
@@ -18,7 +19,25 @@ def save_figure(figure, folder, name: str) -> None:
     figure.savefig(Path(folder) / f"{name}.png", dpi=110)
 
 
-def legibility_figure(seeds: list[dict], shared: dict, sets):
+def figures_of(test: str, bench, seeds: list[dict], shared: dict, reports: list[Report]) -> dict:
+    """The figures of one test of an experiment, by name."""
+    sets, at = bench.sets if test in ("reading", "falls", "laws") else {}, f"{bench.world}.{bench.scene}"
+    if test == "reading":
+        return {
+            f"{at}.A": legibility_figure(seeds, shared, sets, bench.scene),
+            f"{at}.A.read": reading_figure(seeds[0], sets),
+            f"{at}.B": controls_figure(reports),
+        }
+    if test == "falls":
+        return {f"{at}.C": falls_figure(seeds[0], sets), f"{at}.E": steering_figure(seeds[0])}
+    if test == "surprise":
+        return {f"{at}.G": surprise_figure(reports)}
+    if test == "laws":
+        return {f"{at}.H": law_figure(seeds[0], sets)}
+    return {}
+
+
+def legibility_figure(seeds: list[dict], shared: dict, sets, scene: str = "clean"):
     """Test A: median error of g against frames seen, five seeds, between the controls above and the bounds below."""
     g = sets["test"].truth["g"]
 
@@ -34,7 +53,8 @@ def legibility_figure(seeds: list[dict], shared: dict, sets):
     }
     bounds = {
         "oracle tracker": {k: error(shared[f"oracle.test.k{k}"]) for k in FRAMES_SEEN if k >= 3},
-        "Cramér–Rao": {k: 0.6745 * sd for k, sd in cramer_rao(sets).items() if k <= 8},  # median of |normal| is 0.6745 sd
+        # The median of a normal error is 0.6745 of its standard deviation.
+        "Cramér–Rao": {k: 0.6745 * sd for k, sd in cramer_rao(sets, SCENES[scene].noise).items() if k <= 8},
     }
     return plots.legibility(
         np.array(FRAMES_SEEN), ours, controls, bounds, error="median error", title="How well is g read after k frames?"
@@ -60,6 +80,76 @@ def controls_figure(reports: list[Report]):
     return plots.bars(values, mark=0.99, xlabel="R² of g after 20 frames", title="Who knows g?", ours="our state")
 
 
+def falls_figure(seed: dict, sets):
+    """Test C: g of falls imagined from rest, measured in the decoded pictures, against the true one."""
+    bands = ("test", "earth", "beyond")
+    return plots.read_against_true(
+        {band: sets[band].truth["g"][seed[f"{band}.clips"]] for band in bands}, {band: seed[f"{band}.g"] for band in bands},
+        shade=[(9, 11), (20, 30)], title="Does an imagined ball fall as fast?", ylabel="g of the imagined fall (m/s²)",
+    )  # fmt: skip
+
+
+def steering_figure(seed: dict):
+    """Test E: g that was asked of the belief, against g that the imagined fall then shows; and what other directions do."""
+    within = counts(seed["read"])
+    asked = (seed["read"][:, None] + ASKED)[within]
+    other = (seed["none"][:, None] + 0 * seed["orthogonal"])[within]
+    return plots.read_against_true(
+        {"moved along the direction of g": asked, "moved as far along others (g was not asked to change)": other},
+        {"moved along the direction of g": seed["asked"][within],
+         "moved as far along others (g was not asked to change)": seed["orthogonal"][within]},
+        title="Does a ball fall as it is told?", xlabel="g asked for (m/s²)", ylabel="g of the imagined fall (m/s²)",
+    )  # fmt: skip
+
+
+def surprise_figure(reports: list[Report]):
+    """Test G: the psychometric curve beside the ideal observer's."""
+    rows = {report.name.split("auroc.")[1]: report for report in reports if "G.auroc" in report.name}
+    sizes = sorted(name for name in rows if name.isdigit())
+    ours = [(rows[name].value, rows[name].low, rows[name].high) for name in sizes]
+    controls = {"only its colour changes": rows["colour"].value}
+    return plots.psychometric([int(name) for name in sizes], ours, [rows[name].limit for name in sizes], controls)
+
+
+def law_figure(seed: dict, sets):
+    """Test H: the constant of the law that sparse regression finds in a clip's latents, against g."""
+    g, chosen = sets["test"].truth["g"][seed["clips"]], seed["chosen"].astype(bool)
+    parts = {"constant acceleration was chosen": chosen, "another law was": ~chosen}
+    return plots.read_against_true(
+        {name: g[rows] for name, rows in parts.items()}, {name: seed["coefficient"][rows] for name, rows in parts.items()},
+        title="Which law do the latents obey?", ylabel="acceleration in the law that was found (m/s²)",
+    )  # fmt: skip
+
+
+# figure -> its title, the axis, and which rows it shows under which label
+TABLES = {
+    "uniform.clean.D": ("Does motion go on at speeds never seen?", "velocity error (world units / s)", {
+        "dream, speeds as in training": "uniform.clean.D.velocity_error.in",
+        "dream, speeds beyond": "uniform.clean.D.velocity_error.out",
+        "tracker on true frames, beyond": "uniform.clean.D.floor.out"}),
+    "pendulum.clean.F": ("How many numbers are in the states?", "intrinsic dimension", {
+        "pendulum (2)": "pendulum.clean.F.dimension", "pendulum, g varied (3)": "pendulum.clean.F.dimension_g",
+        "double pendulum (4)": "double_pendulum.clean.F.dimension"}),
+    "all.clean.I": ("Is it the same gravity in another body?", "R² of g; squared correlation where said", {
+        f"{body}, {label}": f"all.clean.I.{key}.{body}"
+        for body in ("pendulum", "spring", "two_balls", "orbit")
+        for label, key in (("own probe", "refit"), ("ball's probe, correlation", "correlation2"), ("ball's probe", "r2"))}),
+    "worlds.clean.A": ("What is read in the other worlds?", "R² after 32 frames", {
+        f"{body}, {name}": f"{body}.clean.A.r2{'' if name == 'g' else '_' + name}.k32"
+        for body, names in CONSTANTS.items() for name in names}),
+}  # fmt: skip
+
+
+def table_figures(reports: list[Report]) -> dict:
+    """Figures that show rows of several experiments side by side, where the rows are there."""
+    rows, figures = {report.name: report for report in reports}, {}
+    for name, (title, xlabel, labels) in TABLES.items():
+        values = {label: (rows[row].value, rows[row].low, rows[row].high) for label, row in labels.items() if row in rows}
+        if values:
+            figures[name] = plots.bars(values, xlabel=xlabel, title=title)
+    return figures
+
+
 def returns_figure(reports: list[Report], band: str = "in"):
     """`lander`: mean return of each policy in the true world."""
     rows = {
@@ -79,7 +169,3 @@ def dream_gif(model, clips, folder, name: str, seen: int = 10, steps: int = 30) 
     rows = [np.concatenate(list(part), 2) for part in (frames[:, : seen + steps], after)]  # clips side by side: (T, H, 3W, C)
     line = np.full((seen + steps, 2, rows[0].shape[2], frames.shape[-1]), 200, np.uint8)
     save_video(np.concatenate([rows[0], line, rows[1]], 1), Path(folder) / f"{name}.gif", clips.videos.frames_per_second, zoom=2)
-
-
-def figures_of(test, bench, seeds, shared, reports) -> dict:
-    return {}

@@ -15,16 +15,18 @@ from ..settings import DATA, ConfigError
 from ..videos import Film, film
 from .battery import BATTERY, Bench
 from .experiments import EXPERIMENTS, Experiment
-from .figures import dream_gif, figures_of, returns_figure, save_figure
+from .figures import dream_gif, figures_of, returns_figure, save_figure, table_figures
 from .reports import control_reports
-from .results import write_results
+from .results import read_results, write_results
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much a run does: how far models are trained, the share of the evaluation's clips, seeds of untrained networks."""
+    """How much a run does: training, the share of the evaluation's clips, untrained networks, episodes of each policy."""
 
     name: str
+    fit: training.FitConfig | None  # in place of each experiment's own, and
+    clips: int | None  # so many clips to train on
     log_fit: training.FitConfig  # for a log of actions, which has a tenth of the frames
     act: control.ActorCriticConfig
     share: float
@@ -34,8 +36,8 @@ class Scale:
 
 LOG_FULL = replace(training.FULL, find_steps=800, predict_steps=1500)
 SCALES = {
-    "quick": Scale("quick", training.QUICK, control.QUICK, 0.2, 2, 100),
-    "full": Scale("full", LOG_FULL, control.FULL, 1.0, 20, 400),
+    "quick": Scale("quick", training.QUICK, 2000, training.QUICK, control.QUICK, 0.2, 2, 100),
+    "full": Scale("full", None, None, LOG_FULL, control.FULL, 1.0, 20, 400),
 }
 
 
@@ -130,12 +132,16 @@ def record(preset="full", seeds=5, only: tuple[str, ...] = (), root=DATA, out="r
             reports = control_reports(found, preset)
             save_figure(returns_figure(reports), figures, "lander.control")
         else:
-            experiment = EXPERIMENTS[name] if preset == "full" else EXPERIMENTS[name].quick()
+            experiment = EXPERIMENTS[name]
+            if scale.fit:
+                experiment = replace(experiment, fit=scale.fit, clips=scale.clips)
             reports = run_experiment(experiment, seeds, scale, root, out, figures, progress)
             if "reading" in experiment.tests:
                 bench = Bench(experiment.world, experiment.scene, Path(root), scale.share, scale.untrained, progress)
                 dream_gif(training.load(out / f"{name}-0"), bench.sets["test"], figures, f"{name.replace('-', '.')}.dream")
         write_results(reports, Path(figures) / "results.json")
+    for name, figure in table_figures(read_results(Path(figures) / "results.json")[1]).items():
+        save_figure(figure, figures, name)
     if preset == "full":
         keep_weights(out, Path(root) / "weights", names)
 
@@ -144,7 +150,7 @@ def keep_weights(out: Path, weights: Path, names=("ball-clean", "lander")) -> No
     """Seed 0 of the recorded runs, without its optimiser, under data/weights: it travels with the repository."""
     for name in names:
         if name != "lander":
-            training.save(training.load(out / f"{name}-0"), weights / name, preset="full", seed=0)
+            training.save(training.load(out / f"{name}-0"), weights / name.removesuffix("-clean"), preset="full", seed=0)
     if "lander" in names:
         training.save(training.load(out / "lander-0"), weights / "lander", preset="full", seed=0)
         control.save_policy(control.load_policy(out / "lander-0-policy"), weights / "lander-policy")
