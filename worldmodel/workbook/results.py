@@ -63,12 +63,13 @@ def machine() -> dict:
 
 
 def claim(name: str, value: float, at_least: float | None = None, at_most: float | None = None) -> bool:
-    """Print what this run found beside what was recorded; a claim that fails is shown as failed.
+    """Print what this run found beside what was recorded; a claim that fails is shown as failed. Both ends may be asked.
 
     Returns:
         whether this run's value meets the mark. The recorded row says whether five seeds do.
     """
-    mark = f">= {at_least}" if at_least is not None else f"<= {at_most}" if at_most is not None else ""
+    mark = f"{at_least} to {at_most}" if None not in (at_least, at_most) else ""
+    mark = mark or (f">= {at_least}" if at_least is not None else f"<= {at_most}" if at_most is not None else "")
     holds = meets(value, mark)
     print(f"{'FAILS' if holds is False else 'holds'}  {name}: {value:.4g} here{f' (asked: {mark})' if mark else ''}")
     try:
@@ -103,10 +104,14 @@ def table(reports: list[Report]) -> str:
 
 
 def write_readme_table(readme=Path("README.md"), path=None) -> None:
-    """Put the table of recorded claims between the two markers of the README."""
+    """Put the claims (the rows that have a mark to meet) between the markers of the README, and all rows into results.md."""
+    path = Path(path or find_results())
     run, reports = read_results(path)
-    about = ", ".join(f"{key} {value}" for key, value in run.items())
-    text = Path(readme).read_text()
-    head, rest = text.split(BEGIN)
-    text = f"{head}{BEGIN}\n{table(reports)}\n\nRecorded on: {about}.\n{END}{rest.split(END)[1]}"
+    about = "Recorded on: " + ", ".join(f"{key} {value}" for key, value in run.items()) + "."
+    claims = [report for report in reports if report.mark]
+    held = f"{sum(report.holds is True for report in claims)} of {len(claims)} marks are met."
+    head, rest = Path(readme).read_text().split(BEGIN)
+    text = f"{head}{BEGIN}\n{table(claims)}\n\n{held} {about}\n{END}{rest.split(END)[1]}"
     write_whole(Path(readme), lambda file: file.write(text.encode()))
+    everything = f"# Every recorded row\n\nMade from results.json. {about}\n\n{table(reports)}\n"
+    write_whole(path.with_suffix(".md"), lambda file: file.write(everything.encode()))
