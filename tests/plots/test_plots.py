@@ -56,6 +56,7 @@ DRAWN = {
     "psychometric": lambda: plots.psychometric(
         CHANGE, np.stack([NOTICED, NOTICED - 0.02, NOTICED + 0.01], 1), np.sqrt(NOTICED), {"colour only": 0.53, "teleport": 1}
     ),
+    "surprise": lambda: plots.surprise_over_time({"ordinary": TIMES, "g + 25 %": 9 * TIMES**2, "teleport": 9 - TIMES}, 20, 24),
     "bars": lambda: plots.bars(SCORES, 0.99, title="Is it more than a control reads?", ours="this model"),
     "open loop": lambda: plots.open_loop({"kinematic": RNG.uniform(0, 1, (5, 20)), "constant velocity": TIMES[:20]}),
     "training": lambda: plots.training_curve(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from worldmodel.settings import ConfigError
-from worldmodel.videos import film_strip, save_video
+from worldmodel.videos import save_video
 
 
 def decode(path):
@@ -54,8 +54,3 @@ def test_what_cannot_be_saved_is_refused(tmp_path):
         with pytest.raises(ConfigError):
             save_video(frames, tmp_path / name, zoom=zoom)
     assert not list(tmp_path.iterdir())
-
-
-def test_film_strip():
-    strip = film_strip(grey(9), every=4)
-    assert strip.shape == (21, 48, 1) and (strip[:, 16:32] == grey(9)[4]).all()

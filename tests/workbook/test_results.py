@@ -59,6 +59,13 @@ def test_a_claim_that_holds_says_so_and_a_nan_holds_nothing(recorded, capsys):
     assert not claim("ball.clean.B.r2.first", 0.3, at_most=0.02)
 
 
+def test_both_ends_of_a_mark_may_be_asked(recorded, capsys):
+    assert claim("ball.clean.E.slope", 1.05, at_least=0.9, at_most=1.1)
+    assert not claim("ball.clean.E.slope", 1.2, at_least=0.9, at_most=1.1)
+    assert not claim("ball.clean.E.slope", 0.8, at_least=0.9, at_most=1.1)
+    assert "asked: 0.9 to 1.1" in capsys.readouterr().out
+
+
 def test_the_readme_table_is_made_from_the_rows_and_again(recorded):
     readme = recorded / "README.md"
     readme.write_text(f"before\n{BEGIN}\nstale\n{END}\nafter\n")

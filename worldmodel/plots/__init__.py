@@ -4,7 +4,7 @@ from .control import open_loop, returns_over_training, training_curve, trajector
 from .probing import bars, legibility, read_against_true
 from .strips import film_strip, points_on_frames
 from .style import Picture, style
-from .surprise import psychometric
+from .surprise import psychometric, surprise_over_time
 
 __all__ = [
     "Picture",
@@ -17,6 +17,7 @@ __all__ = [
     "read_against_true",
     "returns_over_training",
     "style",
+    "surprise_over_time",
     "training_curve",
     "trajectories",
 ]

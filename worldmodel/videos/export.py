@@ -47,11 +47,6 @@ def save_video(frames: np.ndarray, path, frames_per_second: float = 20.0, zoom: 
     return path
 
 
-def film_strip(frames: np.ndarray, every: int = 4) -> np.ndarray:
-    """Every so manieth of frames (T, H, W, C) side by side: (H, n * W, C)."""
-    return np.concatenate(list(frames[::every]), axis=1)
-
-
 def _pictures(frames: np.ndarray, zoom: int, even: bool) -> Iterator[av.VideoFrame]:
     """Frames enlarged; for yuv420p the last row or column is doubled where there is an odd number."""
     for frame in frames:
