@@ -32,6 +32,7 @@ class WorldModelConfig:
     counts: bool = False  # evidence is told how many frames it has seen: where few are shown, and some bodies hardly move
     still: bool = False  # keep the still part of a clip as a picture, and paint what moves over it: for textured scenes
     encoder_width: int = 24
+    glimpse: int = 0  # side in pixels of a second, closer look at each point; 0 for none
     decoder_width: int = 64
     dynamics_width: int = 192
 
@@ -85,7 +86,7 @@ class WorldModel(nn.Module):
         super().__init__()
         self.config = c = config
         latents = 2 * c.points
-        self.encoder = PointEncoder(c.size, c.channels, c.points, c.anchors, c.vector, c.encoder_width)
+        self.encoder = PointEncoder(c.size, c.channels, c.points, c.anchors, c.vector, c.encoder_width, c.glimpse)
         self.decoder = PatchDecoder(c.size, c.channels, c.points, c.anchors, c.vector, c.decoder_width, c.still)
         self.evidence = Evidence(latents, c.actions, c.constants, c.window, c.dynamics_width, c.counts)
         self.dynamics = SecondOrderDynamics(latents, c.actions, c.constants, c.dynamics_width)

@@ -8,10 +8,10 @@ from ..model import WorldModelConfig
 from ..training import FULL, FitConfig
 from ..videos import Film
 
-CLUTTER = WorldModelConfig(still=True, window=8, encoder_width=40)  # noise asks for more of both
-FEW_SHOWN = WorldModelConfig(counts=True)  # of PhyWorld's scenes three frames are shown
+SHARP = WorldModelConfig(glimpse=16, counts=True)  # sharper points, and evidence that knows how few frames it saw
+CLUTTER = replace(SHARP, still=True, window=8)  # noise asks for more frames in a piece of evidence
 SHORT = replace(FULL, find_steps=400, predict_steps=700)  # of a world beside the main one: two minutes on two cores
-SHARP = replace(FULL, find_steps=900, predict_steps=500)  # the same time, more of it on places
+PLACES = replace(FULL, find_steps=900, predict_steps=500)  # the same time, more of it on places
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Experiment:
     world: str
     tests: tuple[str, ...]
     scene: str = "clean"
-    sizes: WorldModelConfig = WorldModelConfig()
+    sizes: WorldModelConfig = SHARP
     fit: FitConfig = SHORT
     clips: int = 2000
     frames: int = 40
@@ -39,7 +39,7 @@ BALL = ("reading", "falls", "surprise", "laws")
 EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (
-        Experiment("ball", BALL, fit=FULL, clips=4000),
+        Experiment("ball", BALL, sizes=WorldModelConfig(), fit=FULL, clips=4000),
         Experiment("ball", BALL[:3], "clutter", CLUTTER, replace(FULL, find_steps=1500), 4000),
         Experiment("ball", ("efficiency",), "noisy"),
         Experiment("pendulum", ("constants", "dimension")),
@@ -47,9 +47,9 @@ EXPERIMENTS = {
         Experiment("spring", ("constants",)),
         Experiment("two_balls", ("constants",)),
         Experiment("orbit", ("constants",)),
-        Experiment("uniform", ("extrapolation",), sizes=FEW_SHOWN, fit=SHARP, frames=32),
-        Experiment("collision", ("extrapolation",), sizes=FEW_SHOWN, fit=SHARP, frames=32),
-        Experiment("parabola", ("extrapolation",), sizes=FEW_SHOWN, fit=SHARP, frames=32),
+        Experiment("uniform", ("extrapolation",), fit=PLACES, frames=32),
+        Experiment("collision", ("extrapolation",), fit=PLACES, frames=32),
+        Experiment("parabola", ("extrapolation",), fit=PLACES, frames=32),
         Experiment("all", ("transfer",), fit=replace(FULL, find_steps=800, predict_steps=1500), clips=6000),
     )
 }
