@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from worldmodel.model.encoder import PATCH, PointEncoder, patch_grid
+from worldmodel.model.encoder import PATCH, Glimpse, PointEncoder, patch_grid
 from worldmodel.physics import Camera, Disc
 
 SIZE = 64
@@ -77,3 +77,26 @@ def test_shapes_and_range_for_other_sizes(size, channels):
 def test_a_frame_is_encoded_alike_alone_and_among_others():
     net, frames = encoder(0), torch.rand(6, 1, SIZE, SIZE)
     torch.testing.assert_close(net(frames)[0][2:3], net(frames[2:3])[0], rtol=1e-5, atol=1e-6)
+
+
+def test_a_glimpse_begins_by_moving_nothing_and_learns_to_find_a_discs_middle():
+    torch.manual_seed(0)
+    glimpse, rng = Glimpse(SIZE, 1, 16), np.random.default_rng(0)
+    optimizer = torch.optim.Adam(glimpse.parameters(), 3e-3)
+
+    def task(n):
+        centres = rng.uniform(12, 52, (n, 2))
+        frames = picture(centres) + 0.03 * torch.from_numpy(rng.standard_normal((n, 1, SIZE, SIZE), np.float32))
+        true = torch.from_numpy(centres / 32 - 1).float()[:, None]
+        return frames, true, true + torch.from_numpy(rng.uniform(-2, 2, (n, 1, 2)) / 32).float()
+
+    frames, true, rough = task(64)
+    assert torch.equal(glimpse(frames, rough), rough)
+    for _ in range(150):
+        frames, true, rough = task(64)
+        optimizer.zero_grad()
+        (glimpse(frames, rough) - true).abs().mean().backward()
+        optimizer.step()
+    frames, true, rough = task(200)
+    error = (glimpse(frames, rough) - true).abs().median() * 32
+    assert error < 0.25 * ((rough - true).abs().median() * 32)

@@ -231,3 +231,40 @@ def test_imagined_actions_of_another_form_are_refused(shape):
 def test_impossible_sizes_are_refused_by_name(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         replace(SIZES, **wrong)
+
+
+def still_model(**more):
+    torch.manual_seed(1)
+    return WorldModel(replace(SIZES, still=True, **more)).eval()
+
+
+def test_the_still_picture_is_the_median_of_each_pixel_and_travels_into_the_dream():
+    frames, net = clips()[0], still_model()
+    state = net.observe(frames)
+    assert np.array_equal(state.still[:, -1].numpy(), np.median(frames, 1).astype(np.uint8))
+    dream = net.imagine(state, 4)
+    assert torch.equal(dream.still, state.still[:, -1:].expand(-1, 4, -1, -1, -1))
+    on = net.observe(frames[:, :3], before=state)
+    assert torch.equal(on.still[:, 0], state.still[:, -1])
+
+
+def test_what_covers_nothing_leaves_the_still_picture_and_what_covers_all_hides_it():
+    frames, net = clips()[0], still_model()
+    state = net.observe(frames)
+    for weight, share in ((-100.0, 0.0), (100.0, 1.0)):
+        torch.nn.init.zeros_(net.decoder.cover.weight)
+        torch.nn.init.constant_(net.decoder.cover.bias, weight)
+        painted = net.paint(state.points, state.appearance, state.still)
+        bare = net.decoder(state.points.flatten(0, 1), state.appearance.flatten(0, 1)).unflatten(0, painted.shape[:2])
+        still = state.still.movedim(-1, -3).float() / 255
+        torch.testing.assert_close(painted, share * bare + (1 - share) * still)
+
+
+def test_evidence_that_counts_tells_a_body_at_rest_from_a_clip_that_has_just_begun():
+    frames = np.repeat(clips(frames=1)[0], 8, 1)  # nothing moves
+    plain, counting = model(), still_model(counts=True)
+    guesses = [net.observe(frames).belief for net in (plain, counting)]
+    added = [belief.weight.diff(dim=1) for belief in guesses]  # what each further frame adds
+    assert torch.allclose(added[0], added[0][:, :1].expand_as(added[0]), atol=1e-4)
+    assert not torch.allclose(added[1][:, 0], added[1][:, -1], atol=1e-4)
+    assert torch.allclose(added[1][:, -1], added[1][:, -2], atol=1e-4)  # the window is full

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from worldmodel.physics import Camera, Disc
 from worldmodel.probing import disc_sigma, gravity_sd, oracle_gravity, quantisation_noise, track
 from worldmodel.settings import ConfigError, generator
 
@@ -183,3 +184,12 @@ def test_unclean_clips_give_their_best_window_and_unseen_ones_nan():
     clip[0, 5], clip[1] = np.nan, np.nan  # one frame lost; all lost
     found = oracle_gravity(clip, DT, residual_limit=1e-6)
     assert found[0] == pytest.approx(9.0) and np.isnan(found[1])
+
+
+def test_above_a_floor_only_the_body_counts():
+    centre = np.array([[[20.3, 41.7]]])
+    frames = Camera(metres=64).film([Disc(centre, np.array([4.0]), np.array([[0.9]]))], None)
+    crowded = frames.copy()
+    crowded[:, :, 40:, 40:] = 150  # a large patch, dimmer than the floor of 0.7
+    assert np.abs(track(crowded, floor=0.7) - centre).max() < 0.1  # a rim cut so high shows the pixel grid
+    assert np.abs(track(crowded) - centre).max() > 5
