@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from ..model import WorldModelConfig
 from ..training import FULL, FitConfig
@@ -30,6 +30,12 @@ class Experiment:
     @property
     def name(self) -> str:
         return f"{self.world}-{self.scene}"
+
+    @property
+    def model(self) -> str:
+        """What its sizes differ in from the default's."""
+        plain, mine = asdict(WorldModelConfig()), asdict(self.sizes)
+        return ", ".join(f"{name} {mine[name]}" for name in mine if mine[name] != plain[name]) or "default"
 
     @property
     def film(self) -> Film:

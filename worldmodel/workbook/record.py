@@ -85,7 +85,7 @@ def run_experiment(experiment: Experiment, seeds: int, scale: Scale, root, out: 
         reports += BATTERY[test].report(bench, spent, shared, scale.name)
         for name, figure in figures_of(test, bench, spent, shared, reports).items():
             save_figure(figure, figures, name)
-    return reports
+    return [replace(report, model=experiment.model) for report in reports]
 
 
 def lander_seed(seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:

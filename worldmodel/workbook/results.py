@@ -93,12 +93,12 @@ def interval(report: Report) -> str:
 
 def table(reports: list[Report]) -> str:
     """The rows as a Markdown table."""
-    heads = ["claim", "ours, 95 % interval", "seeds × clips", "preset", "mark", "holds", "limit", "anchor"]
+    heads = ["claim", "ours, 95 % interval", "seeds × clips", "model", "preset", "mark", "holds", "limit", "anchor"]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for r in reports:
         holds = {True: "yes", False: "**no**", None: ""}[r.holds]
         limit = "" if r.limit is None else f"{r.limit:.3g}"
-        cells = [f"`{r.name}`", interval(r), f"{r.seeds} × {r.n}", r.preset, r.mark, holds, limit, r.anchor]
+        cells = [f"`{r.name}`", interval(r), f"{r.seeds} × {r.n}", r.model, r.preset, r.mark, holds, limit, r.anchor]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
