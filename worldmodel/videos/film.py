@@ -42,10 +42,10 @@ class Film:
         bands = world(self.worlds[0]).bands
         if self.band not in bands:
             raise ConfigError(f"no band of {self.world} is called {self.band!r}; there are {', '.join(bands)}")
-        if self.clips < len(self.worlds):
-            raise ConfigError(f"clips is {self.clips}; each of the worlds {', '.join(self.worlds)} needs one")
         if self.clips < 1 or self.frames < 1 or self.seed < 0:
             raise ConfigError("clips and frames must be at least 1, and seed not negative")
+        if self.clips < len(self.worlds):
+            raise ConfigError(f"clips is {self.clips}; each of the worlds {', '.join(self.worlds)} needs one")
 
     @property
     def worlds(self) -> tuple[str, ...]:
