@@ -15,7 +15,7 @@ import torch
 from ..model import Belief
 from ..probing import Report
 from .falling import CLEAR, SEEN, STEPS, Starts, frames_in_flight, high_starts
-from .reports import summarise
+from .reports import missed, summarise
 from .rollout import find_body
 
 FLIGHTS = 8  # imagined under the belief of each clip
@@ -82,13 +82,13 @@ def to_order_one(flights: list) -> tuple[list, float]:
 def choose_threshold(clips: list[list]) -> float:
     """The threshold whose laws, fitted on half of a clip's flights, miss the accelerations of the other half least (median)."""
 
-    def missed(flights, threshold):
+    def error(flights, threshold):
         half = len(flights) // 2
         states, accelerations = map(np.concatenate, zip(*flights[half:]))
         return np.sqrt(((_products(states) @ regress(flights[:half], threshold).T - accelerations) ** 2).sum(1).mean())
 
     usable = [to_order_one(flights)[0] for flights in clips if len(flights) >= LEAST]
-    errors = [np.median([missed(flights, threshold) for flights in usable]) for threshold in THRESHOLDS]
+    errors = [np.median([error(flights, threshold) for flights in usable]) for threshold in THRESHOLDS]
     return THRESHOLDS[int(np.argmin(errors))]
 
 
@@ -124,7 +124,6 @@ def law_reports(seeds: list[dict], truths: dict, preset: str = "full") -> list[R
 
     g = [(truths["test"]["g"][seed["clips"]], seed["coefficient"]) for seed in seeds]
     chosen = [(seed["chosen"],) for seed in seeds]
-    missed = lambda true, found: np.median(np.nan_to_num(np.abs(found / true - 1), nan=1.0))
     return [
         row("coefficient_error", g, missed, mark="<= 0.03", anchor="SINDy autoencoder: z error 0.021"),
         row("constant_chosen", chosen, np.mean),
