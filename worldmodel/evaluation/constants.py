@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..probing import Report, median_relative_error, permuted, r2
+from ..probing import Report, median_relative_error, r2
 from ..settings import generator
-from .reading import all_features, probe, read_constants
+from .reading import all_features, read_constants, read_permuted
 from .reports import summarise
 
 CONSTANTS = {
@@ -20,11 +20,11 @@ SEEN = (1, 8, 20, 32)
 
 
 def read_world(model, sets, world: str, seed: int) -> dict[str, np.ndarray]:
-    """`read_constants` of a world after `SEEN` frames, and ``shuffled``: g by a probe that learned on permuted labels."""
+    """`read_constants` of a world after `SEEN` frames, and ``shuffled``: g by probes that learned on permuted labels."""
     features, rng = all_features(model, sets), generator(seed, 15)
-    g = {name: permuted(sets[name].truth["g"], rng) for name in ("train", "validation")}
+    g = {name: sets[name].truth["g"] for name in ("train", "validation")}
     state = {name: features[name][:, 19] for name in ("train", "validation", "test")}
-    return read_constants(features, sets, CONSTANTS[world], SEEN) | {"shuffled": probe(state, g)["test"]}
+    return read_constants(features, sets, CONSTANTS[world], SEEN) | {"shuffled": read_permuted(state, g, rng)}
 
 
 def constants_reports(world: str, seeds: list[dict], truths: dict, untrained: dict, preset: str = "full") -> list[Report]:

@@ -25,6 +25,7 @@ from .sets import EvaluationSet
 
 FRAMES_SEEN = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 28, 32)
 BANDS = ("test", "earth", "beyond")
+PERMUTATIONS = 20  # of the labels
 K = 20  # the number of frames at which controls are compared
 
 
@@ -57,10 +58,16 @@ def read_constants(
     return read
 
 
+def read_permuted(state: dict, target: dict, rng: np.random.Generator) -> np.ndarray:
+    """Predictions (N, `PERMUTATIONS`) on the ``test`` set by probes that learned on permuted labels: one alone is a lottery."""
+    dealt = ({name: permuted(target[name], rng) for name in ("train", "validation")} for _ in range(PERMUTATIONS))
+    return np.stack([probe(state, labels)["test"] for labels in dealt], 1)
+
+
 def read_controls(model, features, sets, rng: np.random.Generator, kept: dict | None = None) -> dict[str, np.ndarray]:
     """Test B for one model: what it must not read, or only worse. Predictions of g on the ``test`` set, after K frames.
 
-    Keys: ``shuffled`` (labels permuted), ``shuffled_frames`` (frames permuted), ``alone`` (frame K, nothing before it),
+    Keys: ``shuffled`` (labels permuted; see `read_permuted`), ``shuffled_frames`` (frames permuted), ``alone`` (frame K, nothing before it),
     ``cells`` and ``cells.truth`` (the control task) and, of our own models, ``stack`` (single-frame points of K frames side by
     side: it may take differences itself).
     """
@@ -72,7 +79,7 @@ def read_controls(model, features, sets, rng: np.random.Generator, kept: dict | 
     def try_on(name, seen, target=g):
         read[name] = probe(seen, target, kept, name)["test"]
 
-    try_on("shuffled", state, {name: permuted(g[name], rng) if name != "test" else g[name] for name in names})
+    read["shuffled"] = read_permuted(state, g, rng)
     try_on("shuffled_frames", {name: model.features(shuffle_time(sets[name].frames(K), rng))[:, -1] for name in names})
     try_on("alone", {name: model.features(sets[name].videos.read(start=K - 1, stop=K))[:, 0] for name in names})
     if hasattr(model, "config"):

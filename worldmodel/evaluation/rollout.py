@@ -40,7 +40,7 @@ def find_body(model, state) -> tuple[np.ndarray, np.ndarray]:
     if state.still is None:
         frames = model.decode(state).numpy(force=True)
         dark = np.median(frames / np.float32(255), (2, 3, 4), keepdims=True)
-        return track(frames), np.clip(frames / np.float32(255) - dark, 0, 1).sum((2, 3, 4))
+        return track(frames), (frames / np.float32(255) - dark).sum((2, 3, 4))  # signed: else faint specks would only add
     floor = FLOOR["clutter"]
     frames = model.decode(replace(state, still=torch.full_like(state.still, PLAIN))).numpy(force=True)
     return track(frames, floor=floor), np.clip(frames / np.float32(255) - floor, 0, 1).sum((2, 3, 4))

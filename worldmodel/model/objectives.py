@@ -11,7 +11,7 @@ from .world_model import LatentState, WorldModel, to_pixels
 PIXEL_ERROR = 0.1  # px; open-loop errors count linearly above it, so that rare misses at contacts do not drown flight
 
 
-def find_loss(model: WorldModel, frames, straighten: float, still=None) -> dict[str, torch.Tensor]:
+def find_loss(model: WorldModel, frames, straighten: float, still=None, light=None) -> dict[str, torch.Tensor]:
     """Reconstruction of two frames of each short clip, uint8 (B, L, H, W, C), and straightness of the points' paths.
 
     Appearance is averaged over the clip, so what moves must go through the points.
@@ -20,8 +20,10 @@ def find_loss(model: WorldModel, frames, straighten: float, still=None) -> dict[
         still: the clips' still pictures, uint8 (B, H, W, C), for a model that paints over them.
         straighten: weight of the third difference of the points, as a share of their spread (label-free smoothness:
             a body in flight has none; a relative penalty cannot be escaped by shrinking). 0 until the body is found.
+        light: shares (B, L, h, w) of the contrast that the encoder gets to see in parts of each frame; None for all of it.
+            The frames to be painted keep theirs, and a path is to be straight through the flicker.
     """
-    points, appearance = model.encode(frames)
+    points, appearance = model.encode(frames, light)
     shown = [0, points.shape[1] // 2]
     appearance = appearance.mean(1, keepdim=True).expand(-1, 2, -1)
     target = to_pixels(frames[:, shown], points.device)
@@ -40,15 +42,15 @@ def find_loss(model: WorldModel, frames, straighten: float, still=None) -> dict[
 def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torch.Tensor, ends: torch.Tensor, horizon: int):
     """Error of ``horizon`` imagined frames from several starts in each clip, in px; and of reward and end where logged.
 
-    A belief gathered up to the start must serve; for half of the starts (those whose ``ends`` lie later) evidence from
-    after the imagined stretch is added. A constant is a constant: so frames in which nothing shows it, such as a ball at
-    rest, learn to keep silent, though no rollout from there would ever notice.
+    A belief gathered up to the start must serve, and for half of the starts one gathered up to another frame, before it or
+    after (leaving out the imagined stretch). A constant is a constant: so frames in which nothing shows it, such as a ball
+    at rest, learn to keep silent, and the dynamics learn not to guess from the start what the belief should tell.
 
     Args:
         clips: ``points`` (B, T, D), ``appearance`` (B, T, A), and for logged videos ``actions`` (B, T, A), ``rewards``,
             ``ends``, ``valid`` (B, T); ``valid`` is 0 after an episode's end.
         starts: (B, S) frames to imagine from.
-        ends: (B, S) frames up to which later evidence is added; none where it is not beyond start + horizon.
+        ends: (B, S) frames up to which each belief is gathered.
     """
     points, actions = clips["points"], clips.get("actions")
     state = model.track(points, clips["appearance"], actions)
@@ -58,8 +60,9 @@ def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torc
     # Windows that reach back into the imagined stretch are left out: the first clear of it is `window` frames on.
     clear = (starts + horizon + model.config.window - 1).clamp(max=points.shape[1] - 1)
     later = torch.maximum(ends, clear)
-    total = total[rows, starts] + total[rows, later] - total[rows, clear]
-    mass = mass[rows, starts] + mass[rows, later] - mass[rows, clear] + PRIOR_WEIGHT
+    early = torch.minimum(starts, ends)
+    total = total[rows, early] + total[rows, later] - total[rows, clear]
+    mass = mass[rows, early] + mass[rows, later] - mass[rows, clear] + PRIOR_WEIGHT
     belief = Belief((total / mass).flatten(0, 1), mass.flatten(0, 1))
     begin = state[rows, starts].apply(lambda value: value.flatten(0, 1).unsqueeze(1))
     steps = starts[..., None] + torch.arange(1, horizon + 1, device=points.device)  # (B, S, horizon)

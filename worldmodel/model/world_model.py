@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ..settings import ConfigError, check_config
@@ -28,11 +29,11 @@ class WorldModelConfig:
     anchors: int = 2  # points that stay where they are throughout a clip
     vector: int = 4  # numbers for all else that stays the same throughout a clip
     constants: int = 8  # numbers in the belief
-    window: int = 5  # frames in a piece of evidence
-    counts: bool = False  # evidence is told how many frames it has seen: where few are shown, and some bodies hardly move
+    window: int = 8  # frames in a piece of evidence
+    counts: bool = True  # evidence is told how many frames it has seen: where few are shown, and some bodies hardly move
     still: bool = False  # keep the still part of a clip as a picture, and paint what moves over it: for textured scenes
     encoder_width: int = 24
-    glimpse: int = 0  # side in pixels of a second, closer look at each point; 0 for none
+    glimpse: int = 16  # side in pixels of a second, closer look at each point; 0 for none
     decoder_width: int = 64
     dynamics_width: int = 192
 
@@ -102,7 +103,7 @@ class WorldModel(nn.Module):
         """Length of `LatentState.vector`."""
         return 4 * self.config.points + 2 * self.config.constants + self.config.appearance
 
-    def encode(self, frames) -> tuple[torch.Tensor, torch.Tensor]:
+    def encode(self, frames, light=None) -> tuple[torch.Tensor, torch.Tensor]:
         """Frame by frame: uint8 (B, T, H, W, C) -> points (B, T, D), appearance (B, T, A).
 
         Raises:
@@ -113,6 +114,8 @@ class WorldModel(nn.Module):
             found = f"{frames.dtype} {tuple(frames.shape)}"
             raise ConfigError(f"frames {found}: this model takes uint8 (B, T, {c.size}, {c.size}, {c.channels})")
         batch = to_pixels(frames, self.device)
+        if light is not None:
+            batch = dimmed(batch, light.to(self.device))
         points, appearance = self.encoder(batch.flatten(0, 1).contiguous(memory_format=torch.channels_last))
         return points.unflatten(0, batch.shape[:2]), appearance.unflatten(0, batch.shape[:2])
 
@@ -229,6 +232,13 @@ def to_pixels(frames, device) -> torch.Tensor:
     """uint8 (B, T, H, W, C), array or tensor -> float (B, T, C, H, W) in 0 to 1 on the device."""
     frames = torch.as_tensor(np.ascontiguousarray(frames) if isinstance(frames, np.ndarray) else frames)
     return frames.to(device).movedim(-1, -3).float() / 255
+
+
+def dimmed(frames: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
+    """Frames (B, T, C, H, W) whose contrast to their own median is ``light`` (B, T, h, w) times as great, smoothly between."""
+    light = F.interpolate(light, frames.shape[-2:], mode="bilinear", align_corners=True).unsqueeze(2)
+    middle = frames.flatten(3).median(-1)[0][..., None, None]
+    return middle + (frames - middle) * light
 
 
 def still_picture(frames) -> torch.Tensor:

@@ -66,11 +66,14 @@ def ridge(train_x, train_y, validation_x, validation_y, strengths=STRENGTHS) -> 
 
 
 def r2(truth, predicted) -> float:
-    """Share of the variance of ``truth`` (N,) that ``predicted`` (N,) explains; NaN where the truth never varies."""
+    """Share of the variance of ``truth`` (N,) that ``predicted`` (N,) explains; NaN where the truth never varies.
+
+    Of several predictions (N, P) the mean of their shares.
+    """
     truth, predicted = np.asarray(truth, float), np.asarray(predicted, float)
     if np.ptp(truth) == 0:
         return float("nan")
-    return float(1 - ((truth - predicted) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
+    return float(1 - ((truth - predicted.T) ** 2).sum(-1).mean() / ((truth - truth.mean()) ** 2).sum())
 
 
 def median_relative_error(truth, predicted) -> float:

@@ -17,11 +17,15 @@ from ..settings import CheckpointError, WorldModelError
 FORMAT = 1
 
 
-def save(model: WorldModel, path, step: int = 0, optimizer: torch.optim.Optimizer | None = None, **about) -> Path:
-    """Write a model (and, for resuming, its optimiser) into the folder ``path``. ``about`` is any JSON to travel along."""
+def save(model: WorldModel, path, step: int = 0, optimizers=(), **about) -> Path:
+    """Write a model (and, for resuming, its optimisers) into the folder ``path``. ``about`` is any JSON to travel along."""
     parts = {"weights": model.state_dict()}
-    if optimizer is not None:
-        parts["optimizer"] = _flatten(optimizer)
+    if optimizers:
+        parts["optimizer"] = {
+            f"{number}.{key}": value
+            for number, (optimizer, parameter) in enumerate(_parameters(optimizers))
+            for key, value in optimizer.state.get(parameter, {}).items()
+        }
     return save_tensors(path, parts, asdict(model.config), step, **about)
 
 
@@ -76,16 +80,14 @@ def load_module(path, build) -> torch.nn.Module:
     return module.eval()
 
 
-def load_optimizer(path, optimizer: torch.optim.Optimizer) -> None:
-    """Put the saved state back into an optimiser over the same parameters."""
+def load_optimizers(path, optimizers) -> None:
+    """Put the saved state back into optimisers over the same parameters."""
     path = Path(path)
     file, tensors = _tensors(path, read_manifest(path), "optimizer")
-    for group in optimizer.param_groups:
-        for number, parameter in enumerate(group["params"]):
-            state = {key.split(".")[1]: value for key, value in tensors.items() if key.split(".")[0] == str(number)}
-            if state:
-                device = parameter.device
-                optimizer.state[parameter] = {k: v if k == "step" else v.to(device) for k, v in state.items()}
+    for number, (optimizer, parameter) in enumerate(_parameters(optimizers)):
+        state = {key.split(".")[1]: value for key, value in tensors.items() if key.split(".")[0] == str(number)}
+        if state:
+            optimizer.state[parameter] = {k: v if k == "step" else v.to(parameter.device) for k, v in state.items()}
 
 
 def read_manifest(path: Path) -> dict:
@@ -125,10 +127,5 @@ def _tensors(path: Path, manifest: dict, part: str) -> tuple[Path, dict]:
         raise CheckpointError(f"{file}: {error}") from None
 
 
-def _flatten(optimizer) -> dict[str, torch.Tensor]:
-    (group,) = optimizer.param_groups
-    return {
-        f"{number}.{key}": value
-        for number, parameter in enumerate(group["params"])
-        for key, value in optimizer.state.get(parameter, {}).items()
-    }
+def _parameters(optimizers):
+    return [(one, p) for one in optimizers for group in one.param_groups for p in group["params"]]

@@ -24,6 +24,7 @@ from ..settings import ConfigError, TrainingDiverged, check_config, choose_devic
 from ..videos import Videos
 from . import checkpoint
 from .log import Log
+from .optimizer import optimizers, set_rate
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,15 @@ class FitConfig:
     """How to train. A step of `find` sees ``find_clips`` short stretches, one of `predict` ``predict_clips`` whole clips."""
 
     seed: int = 0
-    find_steps: int = 1200
+    find_steps: int = 800
     find_clips: int = 24
     find_frames: int = 6  # length of a stretch
-    find_rate: float = 4e-3  # peak learning rate
+    find_rate: float = 2.4e-2  # peak learning rate of matrices; see `optimizer`
     straighten: float = 0.3  # weight of straightness, once the body is found
-    predict_steps: int = 3000
+    flicker: float = 0.5  # light taken away at random from parts of a frame, so that places do not hang on brightness
+    predict_steps: int = 1500
     predict_clips: int = 128
-    predict_rate: float = 3e-3
+    predict_rate: float = 2.4e-2
     starts: int = 4  # rollouts from each clip in a step
     horizon: int = 10  # frames in a rollout
     weight_decay: float = 1e-4
@@ -48,7 +50,7 @@ class FitConfig:
     def __post_init__(self):
         check_config(self, find_steps=(0, 1e7), predict_steps=(0, 1e7), find_clips=(1, 1e5), predict_clips=(1, 1e5))
         check_config(self, find_frames=(4, 1e4), find_rate=(0, 1), predict_rate=(0, 1), straighten=(0, 1e3))
-        check_config(self, starts=(1, 1e4), horizon=(1, 1e3), save_every=(1, 1e7), seed=(0, 2**31), weight_decay=(0, 1))
+        check_config(self, starts=(1, 1e4), horizon=(1, 1e3), save_every=(1, 1e7), seed=(0, 2**31), weight_decay=(0, 1), flicker=(0, 1))
 
     @property
     def steps(self) -> int:
@@ -56,7 +58,7 @@ class FitConfig:
 
 
 FULL = FitConfig()
-QUICK = FitConfig(find_steps=400, predict_steps=350)
+QUICK = FitConfig(find_steps=350, predict_steps=250)
 PRESETS = {"quick": QUICK, "full": FULL}
 
 
@@ -101,7 +103,7 @@ class _Run:
 
     def __init__(self, model, videos, config, device, out, progress, tensorboard):
         self.model, self.videos, self.config, self.device, self.out = model, videos, config, device, out
-        self.progress, self.step, self.optimizer, self.still = progress, 0, None, None
+        self.progress, self.step, self.optimizers, self.still = progress, 0, None, None
         self.about = {"fit": asdict(config), "videos": videos.digest}
         self.updating, self.asked_to_stop = False, False
         self.log = Log(out, tensorboard)
@@ -124,9 +126,9 @@ class _Run:
         parameters = [
             p for part in parts if getattr(self.model, part) is not None for p in getattr(self.model, part).parameters()
         ]
-        self.optimizer = torch.optim.AdamW(parameters, rate, weight_decay=self.config.weight_decay)
+        self.optimizers = optimizers(parameters, rate, self.config.weight_decay)
         if self.step > begin:
-            checkpoint.load_optimizer(self.out, self.optimizer)
+            checkpoint.load_optimizers(self.out, self.optimizers)
         if name == "predict":
             self.clips = encode_all(self.model, self.videos)
         elif self.model.config.still:
@@ -136,20 +138,21 @@ class _Run:
         try:
             for step in bar:
                 share = (step - begin) / (end - begin)
-                for group in self.optimizer.param_groups:
-                    group["lr"] = rate * min(1, (step - begin + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-5
+                set_rate(self.optimizers, rate * min(1, (step - begin + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-5)
                 losses, clips = step_of_phase(step, share)
                 if not math.isfinite(losses["loss"].item()):
                     raise TrainingDiverged(
                         f"step {step} ({name}): the loss is {losses['loss'].item()}; clips {clips[:8].tolist()} ..."
                     )
-                self.optimizer.zero_grad()
+                for optimizer in self.optimizers:
+                    optimizer.zero_grad()
                 losses["loss"].backward()
                 norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0).item()
                 if not math.isfinite(norm):  # a step along it would spoil the weights that the next checkpoint saves
                     raise TrainingDiverged(f"step {step} ({name}): the gradient's norm is {norm}; clips {clips[:8].tolist()} ...")
                 self.updating = True
-                self.optimizer.step()
+                for optimizer in self.optimizers:
+                    optimizer.step()
                 self.step, self.updating = step + 1, False
                 if self.asked_to_stop:
                     raise KeyboardInterrupt
@@ -165,7 +168,7 @@ class _Run:
 
     def save(self):
         if self.out is not None:
-            checkpoint.save(self.model, self.out, self.step, self.optimizer, **self.about)
+            checkpoint.save(self.model, self.out, self.step, self.optimizers, **self.about)
 
     def find_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 0, step)
@@ -173,14 +176,16 @@ class _Run:
         start = int(rng.integers(0, self.videos.shape[0] - c.find_frames + 1))
         frames = torch.from_numpy(self.videos.read(clips, start, start + c.find_frames))
         straighten = c.straighten * float(np.clip(3 * share - 0.6, 0, 1))  # first find, then straighten
+        light = torch.from_numpy(1 - c.flicker * rng.random((*frames.shape[:2], 2, 2), np.float32)) if c.flicker else None
+        still = None if self.still is None else self.still[clips]
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
-            return find_loss(self.model, frames, straighten, None if self.still is None else self.still[clips]), clips
+            return find_loss(self.model, frames, straighten, still, light), clips
 
     def predict_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 1, step)
         clips, frames = rng.integers(0, len(self.videos), c.predict_clips), self.videos.shape[0]
         starts = rng.integers(0, frames - c.horizon, (c.predict_clips, c.starts))
-        ends = rng.integers(0, frames, starts.shape) * (rng.random(starts.shape) < 0.5)
+        ends = np.where(rng.random(starts.shape) < 0.5, rng.integers(c.horizon, frames, starts.shape), starts)
         batch = {name: values[clips] for name, values in self.clips.items()}
         starts, ends = torch.from_numpy(starts).to(self.device), torch.from_numpy(ends).to(self.device)
         return predict_loss(self.model, batch, starts, ends, c.horizon), clips

@@ -8,11 +8,9 @@ from ..model import WorldModelConfig
 from ..training import FULL, FitConfig
 from ..videos import Film
 
-SHARP = WorldModelConfig(glimpse=16, counts=True)  # sharper points, and evidence that knows how few frames it saw
-NOISY = replace(SHARP, window=8)  # noise asks for more frames in a piece of evidence
-CLUTTER = replace(NOISY, still=True)
-SHORT = replace(FULL, find_steps=400, predict_steps=700)  # of a world beside the main one: two minutes on two cores
-PLACES = replace(FULL, find_steps=900, predict_steps=500)  # the same time, more of it on places
+LAYERED = WorldModelConfig(still=True)  # for a textured scene
+SHORT = replace(FULL, find_steps=400, predict_steps=600)  # of a world beside the main one: two minutes on two cores
+PLACES = replace(FULL, find_steps=800, predict_steps=500)  # the same time, more of it on places
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class Experiment:
     world: str
     tests: tuple[str, ...]
     scene: str = "clean"
-    sizes: WorldModelConfig = SHARP
+    sizes: WorldModelConfig = WorldModelConfig()
     fit: FitConfig = SHORT
     clips: int = 2000
     frames: int = 40
@@ -46,9 +44,9 @@ BALL = ("reading", "falls", "surprise", "laws")
 EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (
-        Experiment("ball", BALL, sizes=WorldModelConfig(), fit=FULL, clips=4000),
-        Experiment("ball", BALL[:3], "clutter", CLUTTER, replace(FULL, find_steps=1500), 4000),
-        Experiment("ball", ("efficiency",), "noisy", NOISY, replace(FULL, find_steps=900, predict_steps=1200), 4000),
+        Experiment("ball", BALL, fit=FULL, clips=4000),
+        Experiment("ball", BALL[:3], "clutter", LAYERED, replace(FULL, find_steps=1500), 4000),
+        Experiment("ball", ("efficiency",), "noisy", fit=replace(FULL, predict_steps=1000), clips=4000),
         Experiment("pendulum", ("constants", "dimension")),
         Experiment("double_pendulum", ("constants", "dimension")),
         Experiment("spring", ("constants",)),
@@ -57,6 +55,6 @@ EXPERIMENTS = {
         Experiment("uniform", ("extrapolation",), fit=PLACES, frames=32),
         Experiment("collision", ("extrapolation",), fit=PLACES, frames=32),
         Experiment("parabola", ("extrapolation",), fit=PLACES, frames=32),
-        Experiment("all", ("transfer",), fit=replace(FULL, find_steps=800, predict_steps=1500), clips=6000),
+        Experiment("all", ("transfer",), fit=FULL, clips=6000),
     )
 }

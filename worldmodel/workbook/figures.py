@@ -42,7 +42,7 @@ def legibility_figure(seeds: list[dict], shared: dict, sets, scene: str = "clean
     g = sets["test"].truth["g"]
 
     def error(read):
-        return float(np.median(np.abs(read - g)))
+        return float(np.median(np.abs(read.T - g)))
 
     ours = np.array([[error(seed[f"g.test.k{k}"]) for k in FRAMES_SEEN] for seed in seeds])
     controls = {

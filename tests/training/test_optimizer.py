@@ -1,0 +1,42 @@
+"""The optimiser: what goes to Muon, how fast each part learns, and that an update of a matrix is orthogonal."""
+
+import pytest
+import torch
+
+from worldmodel.training.optimizer import LEAST, SHARE, optimizers, set_rate
+
+
+@pytest.fixture
+def parameters():
+    torch.manual_seed(0)
+    shapes = [(16, 24), (24,), (LEAST - 1, 24), (8, 3, 3, 3), ()]
+    return [torch.nn.Parameter(torch.randn(shape)) for shape in shapes]
+
+
+def test_matrices_go_to_muon_and_all_else_to_adamw(parameters):
+    adamw, muon = optimizers(parameters, 0.1, 0.0)
+    assert [p.shape for p in muon.param_groups[0]["params"]] == [(16, 24)]
+    assert len(adamw.param_groups[0]["params"]) == 4
+
+
+def test_without_matrices_adamw_is_alone(parameters):
+    assert len(optimizers(parameters[1:], 0.1, 0.0)) == 1
+
+
+def test_one_rate_sets_the_pace_of_both(parameters):
+    adamw, muon = optimizers(parameters, 0.1, 0.0)
+    set_rate([adamw, muon], 0.02)
+    assert muon.param_groups[0]["lr"] == 0.02 and adamw.param_groups[0]["lr"] == SHARE * 0.02
+
+
+def test_an_update_of_a_matrix_moves_all_directions_alike(parameters):
+    found, matrix = optimizers(parameters, 0.1, 0.0), parameters[0]
+    before = matrix.detach().clone()
+    gradient = torch.outer(torch.randn(16), torch.randn(24)) + 1e-2 * torch.randn(16, 24)  # one direction outweighs all
+    for parameter in parameters:
+        parameter.grad = torch.zeros_like(parameter)
+    matrix.grad = gradient.clone()
+    for optimizer in found:
+        optimizer.step()
+    moved, wanted = torch.linalg.svdvals(matrix.detach() - before), torch.linalg.svdvals(gradient)
+    assert moved.max() / moved.min() < 10 < 50 < wanted.max() / wanted.min()
