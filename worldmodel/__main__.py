@@ -260,9 +260,7 @@ def edit(video: Recording, out: Path, gravity: str, model: Path = DATA / "weight
         print(f"what is asked lies outside the {RANGE[0]:g} to {RANGE[1]:g} m/s^2 of the training clips: nothing vouches for it")
 
 
-COMMANDS = {
-    command.__name__: command for command in (run, record, film, ingest, train, probe, imagine, control, measure, edit)
-}
+COMMANDS = {command.__name__: command for command in (run, record, film, ingest, train, probe, imagine, control, measure, edit)}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -73,7 +73,10 @@ def test_the_readme_table_is_made_from_the_rows_and_again(recorded):
         write_readme_table(readme, recorded / "figures/results.json")
         text = readme.read_text()
         assert text.startswith("before\n") and text.endswith("after\n") and "stale" not in text
-        assert f"`ball.clean.A.r2.k20` | {interval(report())} | 5 × 1000 | default | full | >= 0.99 | yes" in text and "**no**" in text
+        assert (
+            f"`ball.clean.A.r2.k20` | {interval(report())} | 5 × 1000 | default | full | >= 0.99 | yes" in text
+            and "**no**" in text
+        )
         assert text.count("ball.clean.B.r2.first") == 1
 
 

@@ -53,9 +53,7 @@ def gravity_handle(model, folder, root=DATA, progress: bool = True) -> Handle:
                 return Handle(Direction(**parts), float(saved["metres"]), float(saved["frames_per_second"]))
     sets = open_sets("ball", root=root, share=SHARE, progress=progress)
     clips = sets["train"]
-    handle = Handle(
-        gravity_direction(model, sets), float(clips.truth["metres_per_pixel"][0]), clips.videos.frames_per_second
-    )
+    handle = Handle(gravity_direction(model, sets), float(clips.truth["metres_per_pixel"][0]), clips.videos.frames_per_second)
     scale = {"metres": handle.metres, "frames_per_second": handle.frames_per_second, "weights_of": weights}
     write_whole(path, lambda file: np.savez(file, **asdict(handle.direction), **scale))
     return handle

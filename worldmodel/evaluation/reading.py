@@ -67,8 +67,8 @@ def read_permuted(state: dict, target: dict, rng: np.random.Generator) -> np.nda
 def read_controls(model, features, sets, rng: np.random.Generator, kept: dict | None = None) -> dict[str, np.ndarray]:
     """Test B for one model: what it must not read, or only worse. Predictions of g on the ``test`` set, after K frames.
 
-    Keys: ``shuffled`` (labels permuted; see `read_permuted`), ``shuffled_frames`` (frames permuted), ``alone`` (frame K, nothing before it),
-    ``cells`` and ``cells.truth`` (the control task) and, of our own models, ``stack`` (single-frame points of K frames side by
+    Keys: ``shuffled`` (labels permuted; see `read_permuted`), ``shuffled_frames`` (frames permuted), ``alone`` (frame K,
+    nothing before it), ``cells`` and ``cells.truth`` (the control task) and, of our own models, ``stack`` (single-frame points of K frames side by
     side: it may take differences itself).
     """
     names = ("train", "validation", "test")
