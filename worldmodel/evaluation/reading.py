@@ -68,8 +68,8 @@ def read_controls(model, features, sets, rng: np.random.Generator, kept: dict | 
     """Test B for one model: what it must not read, or only worse. Predictions of g on the ``test`` set, after K frames.
 
     Keys: ``shuffled`` (labels permuted; see `read_permuted`), ``shuffled_frames`` (frames permuted), ``alone`` (frame K,
-    nothing before it), ``cells`` and ``cells.truth`` (the control task) and, of our own models, ``stack`` (single-frame points of K frames side by
-    side: it may take differences itself).
+    nothing before it), ``cells`` and ``cells.truth`` (the control task) and, of our own models, ``stack`` (single-frame points
+    of K frames side by side: it may take differences itself).
     """
     names = ("train", "validation", "test")
     g = {name: sets[name].truth["g"] for name in names}
