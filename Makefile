@@ -28,6 +28,8 @@ record: $(VENV)/ready       ## rerun everything that the README claims: five see
 
 bench: $(VENV)/ready        ## print the speed figures
 	$(BIN)/python benchmarks/film.py
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/imagining.py
 	$(BIN)/python benchmarks/foreign_videos.py
 
 clean:

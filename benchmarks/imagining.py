@@ -1,0 +1,63 @@
+"""Latent steps a second in a batch of 4,096 dreams, beside Gymnasium's rendered `Pendulum-v1`; seconds to open a model and to
+show its first imagined frame, and to import the package. Medians, in one run.
+"""
+
+import subprocess
+import sys
+import time
+from statistics import median
+
+import gymnasium
+import numpy as np
+import torch
+
+import worldmodel
+from worldmodel.settings import DATA
+
+BATCH, STEPS = 4096, 16
+
+
+def timed(work, repeats: int = 7) -> float:
+    """Median seconds, after one call that is not counted."""
+    work()
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return median(times)
+
+
+def main():
+    model = worldmodel.load(DATA / "weights" / "ball")
+    state = model.observe(np.zeros((1, 8, 64, 64, 1), np.uint8))[:, -1:]
+    many = state.apply(lambda value: value.expand(BATCH, *value.shape[1:]))
+    with torch.inference_mode():
+        steps = BATCH * STEPS / timed(lambda: model.imagine(many, STEPS))
+    products = sum(p.numel() for p in model.dynamics.parameters() if p.ndim == 2)
+    pendulum = gymnasium.make("Pendulum-v1", render_mode="rgb_array")
+    pendulum.reset(seed=0)
+
+    def act():
+        for _ in range(20):
+            pendulum.step(pendulum.action_space.sample())
+            pendulum.render()
+
+    rendered = 20 / timed(act)
+    print(
+        f"threads {torch.get_num_threads()}, {steps:,.0f} latent steps/s in {BATCH} dreams ({2e-9 * products * steps:.0f} GFLOP/s)"
+    )
+    print(f"Pendulum-v1 rendered: {rendered:,.0f} frames/s; ours x{steps / rendered:,.0f}")
+
+    def open_and_show():
+        model = worldmodel.load(DATA / "weights" / "ball")
+        model.decode(model.imagine(model.observe(np.zeros((1, 8, 64, 64, 1), np.uint8)), 1))
+
+    print(f"open a model and show the first imagined frame: {timed(open_and_show):.2f} s")
+    run = [sys.executable, "-c", "import time; t = time.perf_counter(); import worldmodel; print(time.perf_counter() - t)"]
+    spent = [float(subprocess.run(run, capture_output=True, text=True, check=True).stdout) for _ in range(5)]
+    print(f"import worldmodel: {median(spent):.2f} s")
+
+
+if __name__ == "__main__":
+    main()
