@@ -44,9 +44,8 @@ def main():
             pendulum.render()
 
     rendered = 20 / timed(act)
-    print(
-        f"threads {torch.get_num_threads()}, {steps:,.0f} latent steps/s in {BATCH} dreams ({2e-9 * products * steps:.0f} GFLOP/s)"
-    )
+    rate = f"{2e-9 * products * steps:.0f} GFLOP/s in matrix products"
+    print(f"threads {torch.get_num_threads()}, {steps:,.0f} latent steps/s in {BATCH} dreams, {rate}")
     print(f"Pendulum-v1 rendered: {rendered:,.0f} frames/s; ours x{steps / rendered:,.0f}")
 
     def open_and_show():

@@ -2,8 +2,8 @@
 
 `LeWorldModel`: a ViT-tiny encoder, projectors with batch norm, a predictor of six wide-headed transformer blocks with adaptive
 layer norm, squared error of the next embedding and SIGReg over 1,024 projections and 17 knots (Maes et al. 2026); 17.9 M
-weights at 64 x 64 with patches of 8. `Rssm`: DreamerV3's world model at size 1M (Hafner et al. 2023): a convolutional encoder and decoder, a
-recurrent state of 512 in eight blocks, 32 latents of 4 classes, KL balance and free nats.
+weights at 64 x 64 with patches of 8. `Rssm`: DreamerV3's world model at size 1M (Hafner et al. 2023): a convolutional encoder
+and decoder, a recurrent state of 512 in eight blocks, 32 latents of 4 classes, KL balance and free nats.
 """
 
 from __future__ import annotations
