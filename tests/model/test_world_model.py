@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from worldmodel.model import Belief, LatentState, WorldModel, WorldModelConfig, at_rest
+from worldmodel.model.world_model import dimmed
 from worldmodel.settings import ConfigError
 
 WIDTHS = {"encoder_width": 8, "decoder_width": 8, "dynamics_width": 16}
@@ -268,3 +269,20 @@ def test_evidence_that_counts_tells_a_body_at_rest_from_a_clip_that_has_just_beg
     assert torch.allclose(added[0], added[0][:, :1].expand_as(added[0]), atol=1e-4)
     assert not torch.allclose(added[1][:, 0], added[1][:, -1], atol=1e-4)
     assert torch.allclose(added[1][:, -1], added[1][:, -2], atol=1e-4)  # the window is full
+
+
+def test_dimming_takes_contrast_away_where_it_is_told_to():
+    frames = torch.rand(CLIPS, 2, 1, 16, 16)
+    torch.testing.assert_close(dimmed(frames, torch.ones(CLIPS, 2, 2, 2)), frames)
+    middle = frames.flatten(3).median(-1)[0][..., None, None]
+    torch.testing.assert_close(dimmed(frames, torch.full((CLIPS, 2, 1, 1), 0.25)) - middle, 0.25 * (frames - middle))
+    left = dimmed(frames, torch.tensor([0.0, 1.0]).expand(CLIPS, 2, 2, 2)) - middle
+    assert (left[..., 0].abs() < 1e-6).all()
+    torch.testing.assert_close(left[..., -1], (frames - middle)[..., -1])
+
+
+def test_the_encoder_sees_the_dimmed_frames():
+    net, frames = model(), clips()[0]
+    plain, dark = net.encode(frames)[0], net.encode(frames, torch.full((CLIPS, FRAMES, 2, 2), 0.5))[0]
+    assert not torch.equal(plain, dark)
+    torch.testing.assert_close(net.encode(frames, torch.ones(CLIPS, FRAMES, 2, 2))[0], plain)
