@@ -89,6 +89,11 @@ def test_r2_is_scikit_learns():
     assert np.isnan(r2(np.full(7, 0.1), guess[:7]))
 
 
+def test_r2_of_several_predictions_is_the_mean_of_theirs():
+    y, *guesses = generator(8).normal(size=(4, 50))
+    assert r2(y, np.stack(guesses, 1)) == pytest.approx(np.mean([r2(y, guess) for guess in guesses]))
+
+
 def test_median_relative_error():
     assert median_relative_error([1, 2, 4], [1.1, 2, 2]) == pytest.approx(0.1)
     assert np.isnan(median_relative_error([1, 2, 4], [1, 2, np.nan]))  # a lost body is no smaller error

@@ -58,10 +58,10 @@ def read_constants(
     return read
 
 
-def read_permuted(state: dict, target: dict, rng: np.random.Generator) -> np.ndarray:
+def read_permuted(state: dict, target: dict, rng: np.random.Generator, kept: dict | None = None) -> np.ndarray:
     """Predictions (N, `PERMUTATIONS`) on the ``test`` set by probes that learned on permuted labels: one alone is a lottery."""
     dealt = ({name: permuted(target[name], rng) for name in ("train", "validation")} for _ in range(PERMUTATIONS))
-    return np.stack([probe(state, labels)["test"] for labels in dealt], 1)
+    return np.stack([probe(state, labels, kept, "shuffled")["test"] for labels in dealt], 1)
 
 
 def read_controls(model, features, sets, rng: np.random.Generator, kept: dict | None = None) -> dict[str, np.ndarray]:
@@ -79,7 +79,7 @@ def read_controls(model, features, sets, rng: np.random.Generator, kept: dict | 
     def try_on(name, seen, target=g):
         read[name] = probe(seen, target, kept, name)["test"]
 
-    read["shuffled"] = read_permuted(state, g, rng)
+    read["shuffled"] = read_permuted(state, g, rng, kept)
     try_on("shuffled_frames", {name: model.features(shuffle_time(sets[name].frames(K), rng))[:, -1] for name in names})
     try_on("alone", {name: model.features(sets[name].videos.read(start=K - 1, stop=K))[:, 0] for name in names})
     if hasattr(model, "config"):
