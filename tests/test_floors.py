@@ -92,10 +92,7 @@ def test_probing_and_the_model_know_nothing_below_them_but_the_ground_floor():
 
 
 def test_a_policy_cannot_tell_the_dream_from_the_world():
-    assert rooms_used(HOUSE / "control" / "actor_critic.py") <= {
-        "settings",
-        "training",
-    }  # training only to save and load
+    assert rooms_used(HOUSE / "control" / "actor_critic.py") <= {"settings", "training"}  # training only to save and load
 
 
 def test_the_face_of_the_package_imports_no_torch():
@@ -105,14 +102,8 @@ def test_the_face_of_the_package_imports_no_torch():
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_nothing_is_unpickled_or_evaluated(path):
-    assert not {name.split(".")[0] for name in imports(path)} & {
-        "pickle",
-        "cPickle",
-        "dill",
-        "cloudpickle",
-        "shelve",
-        "marshal",
-    }
+    unsafe = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"}
+    assert not {name.split(".")[0] for name in imports(path)} & unsafe
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)

@@ -83,12 +83,7 @@ def ingest(
 
 
 def train(
-    videos: Recording,
-    out: Path,
-    preset: Preset = "quick",
-    seed: int = 0,
-    device: str = "auto",
-    tensorboard: bool = False,
+    videos: Recording, out: Path, preset: Preset = "quick", seed: int = 0, device: str = "auto", tensorboard: bool = False
 ) -> None:
     """Train a world model on a recording, from its frames alone (and the log of actions, where it has one).
 
@@ -192,7 +187,7 @@ def control(model: Recording, out: Path, preset: Preset = "quick", episodes: int
     policy, _ = learn_to_act(env, replace(PRESETS[preset], seed=seed))
     save_policy(policy, out)
     for band in ("train", "beyond"):
-        found = compare(dreamer, policy, "lander", band, episodes, seed)
+        found = compare(dreamer, policy, band, episodes, seed)
         for name, outcome in found.items():
             ratio = return_ratio(outcome.returns, found["random"].returns, found["oracle"].returns)
             earned, landed = outcome.returns.mean(), outcome.success.mean()

@@ -28,7 +28,7 @@ class Script(VectorEnv):
 
 def test_only_the_first_episode_counts_and_to_its_end():
     outcome = run_episodes(Script(), lambda _: np.zeros((3, 1)), seed=0)
-    assert outcome.returns.tolist() == outcome.frames.tolist() == [2, 3, 5]
+    assert outcome.returns.tolist() == [2, 3, 5]
     assert outcome.success.tolist() == [True, False, False]
 
 
@@ -43,7 +43,7 @@ def test_the_oracle_is_far_ahead_of_chance_and_all_play_the_same_episodes(lander
     assert return_ratio(oracle.returns, random.returns, oracle.returns) == 1
     again = compare(lander_model, policy, episodes=25, seed=3)
     for name, outcome in outcomes.items():
-        assert np.isfinite(outcome.returns).all() and (outcome.frames <= 60).all() and (outcome.frames >= 1).all()
+        assert np.isfinite(outcome.returns).all()
         np.testing.assert_array_equal(outcome.returns, again[name].returns)
 
 

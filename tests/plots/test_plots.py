@@ -26,7 +26,7 @@ COLOUR = RNG.integers(0, 255, (40, 16, 16, 3), np.uint8)
 TIMES = np.arange(40) / 20
 K = np.array([1, 2, 3, 4, 6, 8, 12, 16, 20, 32])
 CONTROLS = {"labels permuted": 5.5, "first frame only": 5.4, "PCA of the pixels, 64 components": 6 - 0.08 * K}
-TRACKER = np.where(K < 3, np.nan, 6 / K**2.0)
+TRACKER = {k: 6 / k**2 for k in (3, 4, 8, 20, 32)}
 LIMIT = {3: 0.4, 4: 0.17, 8: 0.03}
 G = {"training": RNG.uniform(1, 20, 50), "Earth": RNG.uniform(9, 11, 20), "beyond": RNG.uniform(20, 30, 30)}
 READ = {band: values + RNG.standard_normal(len(values)) for band, values in G.items()}
@@ -36,18 +36,15 @@ PHASES = [("find", 0, 100), ("predict", 100, 200)]
 CHANGE = np.array([2, 5, 10, 15, 25, 35, 50])
 NOTICED = 1 - 0.5 * np.exp(-CHANGE / 8)
 PATHS = {name: RNG.uniform(0, 4, (5, 20, 2)) for name in ("random", "dream", "oracle", "no-op", "cloned")}
-RETURNS = np.where(np.arange(50) % 10, np.nan, np.linspace(-4, 3, 50))
 TIME_AND_LUCK = np.linspace(-4, 4, 50) + RNG.standard_normal((5, 50))
 
 DRAWN = {
-    "strip": lambda: plots.film_strip(
-        {"truth": FRAMES, "dream": FRAMES[:8]}, times=TIMES, marks={"truth": np.full((12, 2), 5.0)}, title="Is it true?"
-    ),
+    "strip": lambda: plots.film_strip({"truth": FRAMES, "dream": FRAMES[:8]}, times=TIMES, title="Is it true?"),
     "long strip": lambda: plots.film_strip(
         {"truth": COLOUR, "dream from frame 20": COLOUR[20:]}, first={"dream from frame 20": 20}, times=TIMES
     ),
     "every": lambda: plots.film_strip({"truth": COLOUR}, every=8),
-    "points": lambda: plots.points_on_frames(FRAMES, RNG.uniform(-1, 1, (12, 4, 2)), every=3, times=TIMES),
+    "points": lambda: plots.points_on_frames(FRAMES, RNG.uniform(-1, 1, (12, 4, 2)), every=3),
     "legibility": lambda: plots.legibility(
         K, 6 / K * np.ones((5, 1)), CONTROLS, {"oracle tracker": TRACKER, "Cramér–Rao": LIMIT}, name="evidence belief"
     ),
@@ -63,10 +60,8 @@ DRAWN = {
         np.arange(200), {"picture": HALF, "straight": HALF / 9, "open loop": HALF[::-1]}, PHASES
     ),
     "trajectories": lambda: plots.trajectories(PATHS, 4.0, pad=np.linspace(0.8, 3.2, 5)),
-    "one trajectory": lambda: plots.trajectories({"dream": PATHS["dream"]}, (4, 3), pad=2.0),
-    "returns": lambda: plots.returns_over_training(
-        np.arange(50), TIME_AND_LUCK, RETURNS, {"oracle": 4.1, "random": -4, "no-op": -4.1}
-    ),
+    "one trajectory": lambda: plots.trajectories({"dream": PATHS["dream"][:1]}, 4.0, pad=[2.0]),
+    "returns": lambda: plots.returns_over_training(np.arange(50), TIME_AND_LUCK),
 }
 
 
@@ -131,18 +126,12 @@ def test_the_readers_own_style_is_neither_used_nor_changed():
     assert figure.axes[0].xaxis.label.get_fontsize() == 9.5
 
 
-def test_a_mark_lies_where_the_pixel_is():
-    figure = plots.film_strip({"truth": FRAMES}, marks={"truth": np.tile([[0.0, 0.0]], (12, 1))})
-    x, y = figure.axes[0].lines[0].get_data()
+def test_points_lie_in_the_middle_and_in_the_corner_that_they_name():
+    figure = plots.points_on_frames(FRAMES, np.tile([[0.0, 0.0], [-1.0, -1.0]], (12, 1, 1)))
+    (x, y), corner = (line.get_data() for line in figure.axes[0].lines[:2])
     left, right, bottom, top = figure.axes[0].images[0].get_extent()
-    assert (x[0], y[0]) == pytest.approx((left, bottom)) and right > left and top > bottom
-
-
-def test_a_point_in_the_middle_lies_in_the_middle():
-    figure = plots.points_on_frames(FRAMES, np.zeros((12, 1, 2)))
-    x, y = figure.axes[0].lines[0].get_data()
-    left, right, bottom, top = figure.axes[0].images[0].get_extent()
-    assert (x[0], y[0]) == pytest.approx(((left + right) / 2, (bottom + top) / 2))
+    assert (x[0], y[0]) == pytest.approx(((left + right) / 2, (bottom + top) / 2)) and right > left and top > bottom
+    assert (corner[0][0], corner[1][0]) == pytest.approx((left, bottom))
 
 
 def test_the_line_of_several_seeds_is_their_mean_and_their_band_holds_them_all():
@@ -163,7 +152,7 @@ def test_clips_outside_the_picture_are_counted():
     [
         lambda: plots.film_strip({"truth": FRAMES / 255}),
         lambda: plots.film_strip({}),
-        lambda: plots.film_strip({"truth": FRAMES}, marks={"dream": np.zeros((12, 2))}),
+        lambda: plots.film_strip({"truth": FRAMES}, first={"dream": 3}),
         lambda: plots.points_on_frames(FRAMES, np.zeros((11, 3, 2))),
         lambda: plots.legibility(K, np.ones((5, 3)), {}, {}),
         lambda: plots.read_against_true(G, {"training": G["training"]}),

@@ -1,9 +1,9 @@
-"""Both estimators on manifolds of known dimension, turned into a space of twelve."""
+"""The estimator on manifolds of known dimension, turned into a space of twelve."""
 
 import numpy as np
 import pytest
 
-from worldmodel.probing import inverse_dimension, two_nearest_dimension
+from worldmodel.probing import inverse_dimension
 from worldmodel.settings import ConfigError
 
 RNG = np.random.default_rng(0)
@@ -42,15 +42,12 @@ def turned(points, noise=0.0):
 def test_dimension_is_found(name):
     dimension, points = MANIFOLDS[name]
     assert 1 / inverse_dimension(turned(points)).mean() == pytest.approx(dimension, abs=0.3)
-    assert two_nearest_dimension(turned(points)) == pytest.approx(dimension, abs=0.3)
 
 
 @pytest.mark.parametrize("name", ["sphere", "torus", "roll"])
-def test_a_little_noise_misleads_the_reported_one_less(name):
+def test_a_little_noise_does_not_mislead(name):
     dimension, points = MANIFOLDS[name]
-    noisy = turned(points, 0.005)
-    assert 1 / inverse_dimension(noisy).mean() == pytest.approx(dimension, abs=0.3)
-    assert two_nearest_dimension(noisy) > dimension + 0.15 + abs(1 / inverse_dimension(noisy).mean() - dimension)
+    assert 1 / inverse_dimension(turned(points, 0.005)).mean() == pytest.approx(dimension, abs=0.3)
 
 
 def test_unit_does_not_matter():

@@ -103,14 +103,7 @@ def load_policy(path) -> Policy:
 
 
 def _network(inputs, outputs, width):
-    layers = [
-        nn.Linear(inputs, width),
-        nn.LayerNorm(width),
-        nn.SiLU(),
-        nn.Linear(width, width),
-        nn.LayerNorm(width),
-        nn.SiLU(),
-    ]
+    layers = [nn.Linear(inputs, width), nn.LayerNorm(width), nn.SiLU(), nn.Linear(width, width), nn.LayerNorm(width), nn.SiLU()]
     last = nn.Linear(width, outputs)
     nn.init.normal_(last.weight, std=0.01)
     return nn.Sequential(*layers, last)

@@ -11,19 +11,17 @@ from .physics_env import PhysicsEnv
 from .views import Observed
 
 
-def compare(model, policy, name: str = "lander", band: str = "train", episodes: int = 200, seed: int = 0) -> dict[str, Outcome]:
-    """Random, no-op, oracle (told the true state) and the dream's policy, on the same episodes of the true world."""
-    rng = generator(seed, 7)
-    size = PhysicsEnv(name).single_action_space.shape[0]
-    env = PhysicsEnv(name, episodes, band)
-    noop = np.zeros((episodes, size))
+def compare(model, policy, band: str = "train", episodes: int = 200, seed: int = 0) -> dict[str, Outcome]:
+    """Random, no-op, oracle (told the true state) and the dream's policy, on the same episodes of the true `lander`."""
+    rng, env = generator(seed, 7), PhysicsEnv("lander", episodes, band)
+    noop = np.zeros(env.action_space.shape)
     noop[:, -1] = -1.0  # the last number of an action is the throttle, and -1 is off
 
     def oracle(_):
         return env.world.law.oracle(env.constants, env.state, 1 / FRAMES_PER_SECOND)
 
     return {
-        "random": run_episodes(env, lambda _: rng.uniform(-1, 1, (episodes, size)), seed),
+        "random": run_episodes(env, lambda _: rng.uniform(-1, 1, noop.shape), seed),
         "no-op": run_episodes(env, lambda _: noop, seed),
         "oracle": run_episodes(env, oracle, seed),
         "dream": run_episodes(Observed(env, model), policy.act, seed),

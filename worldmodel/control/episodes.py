@@ -10,23 +10,21 @@ import torch
 
 @dataclass(frozen=True)
 class Outcome:
-    """One policy's first episode in each environment: ``returns`` (N,), ``success`` (N,) bool, ``frames`` (N,)."""
+    """One policy's first episode in each environment: ``returns`` (N,) and ``success`` (N,) bool."""
 
     returns: np.ndarray
     success: np.ndarray
-    frames: np.ndarray
 
 
 def run_episodes(env, act, seed: int) -> Outcome:
     """Play every environment's first episode to its end. ``act`` maps the observation to actions (N, A)."""
     observation, _ = env.reset(seed=seed)
     n = env.num_envs
-    returns, success, frames, over = np.zeros(n), np.zeros(n, bool), np.zeros(n, int), np.zeros(n, bool)
+    returns, success, over = np.zeros(n), np.zeros(n, bool), np.zeros(n, bool)
     while not over.all():
         with torch.no_grad():
             observation, reward, terminated, truncated, info = env.step(act(observation))
         returns += np.where(over, 0, np.asarray(reward))
-        frames += ~over
         success |= np.asarray(info.get("success", np.zeros(n, bool))) & ~over
         over |= np.asarray(terminated) | np.asarray(truncated)
-    return Outcome(returns, success, frames)
+    return Outcome(returns, success)

@@ -18,11 +18,7 @@ class PhysicsEnv(VectorEnv):
     (N,) tells of episodes that end well, as the law defines it. The hidden constants are drawn anew for every episode.
     """
 
-    metadata = {
-        "autoreset_mode": AutoresetMode.NEXT_STEP,
-        "render_fps": FRAMES_PER_SECOND,
-        "render_modes": ["rgb_array"],
-    }
+    metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_fps": FRAMES_PER_SECOND, "render_modes": ["rgb_array"]}
 
     def __init__(self, name: str = "lander", num_envs: int = 1, band: str = "train"):
         """Raises ConfigError: the world takes no actions, or an unknown name."""

@@ -18,7 +18,7 @@ from .reading import (
     read_sorted_positions,
     read_untrained,
 )  # fmt: skip
-from .reports import ball_reports, fall_reports, summarise
+from .reports import ball_reports, fall_reports, rows_of, summarise
 from .rollout import imagine_frames, open_loop_error, pixel_error
 from .sets import EvaluationSet, open_sets
 from .surprise import learn_surprise, score_changes, surprise_reports, violate
@@ -30,5 +30,6 @@ __all__ = [
     "extrapolation_reports", "fall_freely", "fall_reports", "gravity_direction", "imagine_frames", "latent_dimension",
     "law_reports", "learn_surprise", "open_loop_error", "open_sets", "oracle", "phyworld_sets", "pixel_error",
     "read_constants", "read_controls", "read_in_flight", "read_pixels", "read_sorted_positions", "read_untrained",
-    "read_world", "recover_law", "score_changes", "steer", "summarise", "surprise_reports", "transfer_reports", "violate",
+    "read_world", "recover_law", "rows_of", "score_changes", "steer", "summarise", "surprise_reports", "transfer_reports",
+    "violate",
 ]  # fmt: skip

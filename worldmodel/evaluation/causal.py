@@ -10,6 +10,7 @@ import torch
 from ..model import Belief
 from ..probing import ridge
 from .falling import SEEN, fall_gravity, frames_in_flight, high_starts, imagine_fall
+from .reading import gravity_of
 
 ASKED = (-4.0, -2.0, 2.0, 4.0)  # m/s^2 by which g is to change
 RANGE = (1.0, 20.0)  # m/s^2; what is asked must stay a gravity that the training clips had (below 0 a body would rise)
@@ -31,13 +32,11 @@ def gravity_direction(model, sets) -> Direction:
     first = 4 * model.config.points
     columns = slice(first, first + model.config.constants)
     belief = {name: model.features(sets[name].frames(SEEN))[:, -1, columns] for name in ("train", "validation")}
-    g = {name: sets[name].truth["g"] for name in belief}
+    g = gravity_of(sets)
     probe = ridge(belief["train"], g["train"], belief["validation"], g["validation"])
-    weights = probe.weights
-    covariance = np.cov(belief["train"].T)
-    return Direction(
-        weights, probe.bias, covariance @ weights / (weights @ covariance @ weights), belief["train"].mean(0), covariance
-    )
+    weights, covariance = probe.weights, np.cov(belief["train"].T)
+    step = covariance @ weights / (weights @ covariance @ weights)
+    return Direction(weights, probe.bias, step, belief["train"].mean(0), covariance)
 
 
 def steer(model, clips, direction: Direction, rng: np.random.Generator) -> dict[str, np.ndarray]:

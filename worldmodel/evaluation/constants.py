@@ -6,8 +6,8 @@ import numpy as np
 
 from ..probing import Report, median_relative_error, r2
 from ..settings import generator
-from .reading import all_features, read_constants, read_permuted
-from .reports import summarise
+from .reading import all_features, gravity_of, read_constants, read_permuted
+from .reports import rows_of
 
 CONSTANTS = {
     "pendulum": ("g", "length", "damping"),
@@ -22,9 +22,8 @@ SEEN = (1, 8, 20, 32)
 def read_world(model, sets, world: str, seed: int) -> dict[str, np.ndarray]:
     """`read_constants` of a world after `SEEN` frames, and ``shuffled``: g by probes that learned on permuted labels."""
     features, rng = all_features(model, sets), generator(seed, 15)
-    g = {name: sets[name].truth["g"] for name in ("train", "validation")}
     state = {name: features[name][:, 19] for name in ("train", "validation", "test")}
-    return read_constants(features, sets, CONSTANTS[world], SEEN) | {"shuffled": read_permuted(state, g, rng)}
+    return read_constants(features, sets, CONSTANTS[world], SEEN) | {"shuffled": read_permuted(state, gravity_of(sets), rng)}
 
 
 def constants_reports(world: str, seeds: list[dict], truths: dict, untrained: dict, preset: str = "full") -> list[Report]:
@@ -35,11 +34,10 @@ def constants_reports(world: str, seeds: list[dict], truths: dict, untrained: di
         truths: per band the constants by name, (N,).
         untrained: what `read_world` reads from a network that was never trained.
     """
-    seconds = float(sum(seed["seconds"] for seed in seeds))
+    summary = rows_of(f"{world}.clean", seeds, preset)
 
     def row(test, key, statistic, constant="g", band="test", found=seeds, **more):
-        per_seed = [(truths[band][constant], seed[key]) for seed in found]
-        return summarise(f"{world}.clean.{test}", per_seed, statistic, preset=preset, seconds=seconds, **more)
+        return summary(test, [(truths[band][constant], seed[key]) for seed in found], statistic, **more)
 
     rows = [
         row(f"A.r2{'' if name == 'g' else '_' + name}.k{k}", f"{name}.test.k{k}", r2, name)

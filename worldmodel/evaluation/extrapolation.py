@@ -13,7 +13,7 @@ import numpy as np
 from ..probing import Report, track
 from ..settings import DATA
 from ..videos import Film, film, truth
-from .reports import summarise
+from .reports import rows_of
 from .rollout import imagine_frames
 from .sets import EvaluationSet
 
@@ -103,7 +103,7 @@ def extrapolation_reports(world: str, seeds: list[dict], preset: str = "full") -
     Args:
         seeds: the keys of `extrapolate` behind ``in.`` and ``out.``, for equally many clips, and ``seconds``.
     """
-    seconds = float(sum(seed["seconds"] for seed in seeds))
+    row = rows_of(f"{world}.clean.D", seeds, preset)
     gap = lambda inside, outside: abs(np.nanmean(outside) - np.nanmean(inside))
     rows, bound = [], "floor" if world == "collision" else "closed"
     for name, keys, statistic in (
@@ -116,11 +116,11 @@ def extrapolation_reports(world: str, seeds: list[dict], preset: str = "full") -
         mark, anchor = MARKS.get(f"{world}.{name}", ("", "none published"))
         limit = float(statistic(*(seeds[0][key.replace(".", f".{bound}.")] for key in keys)))
         per_seed = [tuple(seed[key] for key in keys) for seed in seeds]
-        more = {"unit": "m/s" if "velocity" in name else "1", "preset": preset, "seconds": seconds}
-        rows.append(summarise(f"{world}.clean.D.{name}", per_seed, statistic, mark=mark, anchor=anchor, limit=limit, **more))
+        unit = "m/s" if "velocity" in name else "1"
+        rows.append(row(name, per_seed, statistic, mark=mark, anchor=anchor, limit=limit, unit=unit))
     for band in BANDS:  # the same for every seed: no model has a part in it
         floor = [(seeds[0][f"{band}.floor.velocity"],)]
-        rows.append(summarise(f"{world}.clean.D.floor.{band}", floor, np.nanmean, unit="m/s", anchor="0.0099", preset=preset))
+        rows.append(row(f"floor.{band}", floor, np.nanmean, unit="m/s", anchor="0.0099", seconds=0.0))
     return rows
 
 

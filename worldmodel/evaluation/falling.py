@@ -36,7 +36,7 @@ def high_starts(model, clips, batch: int = 100) -> Starts:
     states, kept = [], []
     for begin in range(0, len(clips.videos), batch):
         frames = clips.videos.read(np.arange(begin, min(begin + batch, len(clips.videos))), 0, SEEN)
-        height = track(frames, floor=FLOOR["clutter"] if model.config.still else None)[..., 1] * metres
+        height = track(frames, floor=FLOOR if model.config.still else None)[..., 1] * metres
         best = height.argmax(1)
         rows = np.nonzero(height.max(1) >= HIGH)[0]
         state = model.observe(frames)

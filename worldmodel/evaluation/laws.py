@@ -15,7 +15,7 @@ import torch
 from ..model import Belief
 from ..probing import Report
 from .falling import CLEAR, SEEN, STEPS, Starts, frames_in_flight, high_starts
-from .reports import missed, summarise
+from .reports import missed, rows_of
 from .rollout import find_body
 
 FLIGHTS = 8  # imagined under the belief of each clip
@@ -117,11 +117,7 @@ def recover_law(model, sets, rng: np.random.Generator, clips: int = 200) -> dict
 
 def law_reports(seeds: list[dict], truths: dict, preset: str = "full") -> list[Report]:
     """Test H of `ball`. ``seeds``: the keys of `recover_law` and ``seconds``; ``truths``: per band constants, (N,)."""
-
-    def row(name, per_seed, statistic, **more):
-        seconds = float(sum(seed["seconds"] for seed in seeds))
-        return summarise(f"ball.clean.H.{name}", per_seed, statistic, preset=preset, seconds=seconds, **more)
-
+    row = rows_of("ball.clean.H", seeds, preset)
     g = [(truths["test"]["g"][seed["clips"]], seed["coefficient"]) for seed in seeds]
     chosen = [(seed["chosen"],) for seed in seeds]
     return [

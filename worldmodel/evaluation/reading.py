@@ -20,13 +20,20 @@ from ..probing import (
     shuffle_time,
     track,
 )  # fmt: skip
-from .rollout import FLOOR, RESIDUAL
+from .rollout import floor_of
 from .sets import EvaluationSet
 
 FRAMES_SEEN = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 28, 32)
 BANDS = ("test", "earth", "beyond")
+PARTS = ("train", "validation", "test")  # what a probe is fitted on, chosen on and tried on
 PERMUTATIONS = 20  # of the labels
 K = 20  # the number of frames at which controls are compared
+RESIDUAL, TEXTURED_RESIDUAL = 0.002, 0.01  # m, about twice the tracker's error, on a plain background and on a textured one
+
+
+def gravity_of(sets) -> dict[str, np.ndarray]:
+    """The true g of the clips of `PARTS`, (N,) each in m/s^2."""
+    return {name: sets[name].truth["g"] for name in PARTS}
 
 
 def probe(features: dict[str, np.ndarray], targets: dict[str, np.ndarray], kept: dict | None = None, name="") -> dict:
@@ -71,32 +78,29 @@ def read_controls(model, features, sets, rng: np.random.Generator, kept: dict | 
     nothing before it), ``cells`` and ``cells.truth`` (the control task) and, of our own models, ``stack`` (single-frame points
     of K frames side by side: it may take differences itself).
     """
-    names = ("train", "validation", "test")
-    g = {name: sets[name].truth["g"] for name in names}
-    state = {name: features[name][:, K - 1] for name in names}
-    read = {}
+    g, read = gravity_of(sets), {}
+    state = {name: features[name][:, K - 1] for name in PARTS}
 
     def try_on(name, seen, target=g):
         read[name] = probe(seen, target, kept, name)["test"]
 
     read["shuffled"] = read_permuted(state, g, rng, kept)
-    try_on("shuffled_frames", {name: model.features(shuffle_time(sets[name].frames(K), rng))[:, -1] for name in names})
-    try_on("alone", {name: model.features(sets[name].videos.read(start=K - 1, stop=K))[:, 0] for name in names})
+    try_on("shuffled_frames", {name: model.features(shuffle_time(sets[name].frames(K), rng))[:, -1] for name in PARTS})
+    try_on("alone", {name: model.features(sets[name].videos.read(start=K - 1, stop=K))[:, 0] for name in PARTS})
     if hasattr(model, "config"):
         points = 2 * model.config.points
-        try_on("stack", {name: features[name][:, :K, :points].reshape(len(features[name]), -1) for name in names})
+        try_on("stack", {name: features[name][:, :K, :points].reshape(len(features[name]), -1) for name in PARTS})
     box = world("ball").law.box
-    where = np.concatenate([sets[name].truth["position"][:, 0] for name in names])
-    numbers = np.split(first_frame_cells(where, box, rng), np.cumsum([len(g[name]) for name in names])[:-1])
-    try_on("cells", state, dict(zip(names, numbers)))
+    where = np.concatenate([sets[name].truth["position"][:, 0] for name in PARTS])
+    numbers = np.split(first_frame_cells(where, box, rng), np.cumsum([len(g[name]) for name in PARTS])[:-1])
+    try_on("cells", state, dict(zip(PARTS, numbers)))
     return read | {"cells.truth": numbers[-1]}
 
 
 def read_pixels(sets, rng: np.random.Generator, kept: dict | None = None) -> np.ndarray:
     """g of the ``test`` set from 64 principal components of each of the same K frames, side by side."""
-    names = ("train", "validation", "test")
-    parts = pca_features(*(sets[name].frames(K) for name in names), rng=rng)
-    return probe(dict(zip(names, parts)), {name: sets[name].truth["g"] for name in names}, kept, "pixels")["test"]
+    features = pca_features(*(sets[name].frames(K) for name in PARTS), rng=rng)
+    return probe(dict(zip(PARTS, features)), gravity_of(sets), kept, "pixels")["test"]
 
 
 def read_untrained(sets, networks: int, clips: int = 1000, sizes=None) -> np.ndarray:
@@ -108,33 +112,31 @@ def read_untrained(sets, networks: int, clips: int = 1000, sizes=None) -> np.nda
 
     from ..model import WorldModel, WorldModelConfig
 
-    names, read = ("train", "validation", "test"), []
-    frames = {name: sets[name].frames(K)[:clips] for name in names}
-    g = {name: sets[name].truth["g"][:clips] for name in names}
+    frames = {name: sets[name].frames(K)[:clips] for name in PARTS}
+    g, read = {name: values[:clips] for name, values in gravity_of(sets).items()}, []
     for seed in range(networks):
         torch.manual_seed(10_000 + seed)
         model = WorldModel(sizes or WorldModelConfig()).eval()
-        read.append(probe({name: model.features(frames[name])[:, -1] for name in names}, g)["test"])
+        read.append(probe({name: model.features(frames[name])[:, -1] for name in PARTS}, g)["test"])
     return np.stack(read)
 
 
 def read_sorted_positions(sets) -> np.ndarray:
     """g of the ``test`` set from the true positions without their order: what the set of places tells by itself."""
-    names = ("train", "validation", "test")
-    parts = {name: np.sort(sets[name].truth["position"][:, :K], 1).reshape(-1, 2 * K) for name in names}
-    return probe(parts, {name: sets[name].truth["g"] for name in names})["test"]
+    places = {name: np.sort(sets[name].truth["position"][:, :K], 1).reshape(-1, 2 * K) for name in PARTS}
+    return probe(places, gravity_of(sets))["test"]
 
 
 def oracle(sets, frames_seen=FRAMES_SEEN, scene: str = "clean") -> dict[str, np.ndarray]:
     """The practical ceiling: a tracker and least squares on the same frames. Predictions by ``band.k``, k of 3 or more."""
-    read = {}
+    read, floor = {}, floor_of(scene)
+    limit = TEXTURED_RESIDUAL if floor else RESIDUAL
     for band in BANDS:
         metres = float(sets[band].truth["metres_per_pixel"][0])
-        positions = track(sets[band].frames(max(frames_seen)), floor=FLOOR.get(scene)) * metres
+        positions = track(sets[band].frames(max(frames_seen)), floor=floor) * metres
         for k in frames_seen:
             if k >= 3:
-                found = oracle_gravity(positions[:, :k], 1 / FRAMES_PER_SECOND, residual_limit=RESIDUAL.get(scene, 0.002))
-                read[f"{band}.k{k}"] = found
+                read[f"{band}.k{k}"] = oracle_gravity(positions[:, :k], 1 / FRAMES_PER_SECOND, residual_limit=limit)
     return read
 
 

@@ -27,6 +27,16 @@ def summarise(name, per_seed, statistic, *, unit="1", mark="", limit=None, ancho
     return Report(name, value, low, high, len(per_seed), n, unit, mark, holds, limit, anchor, model, preset, seconds)
 
 
+def rows_of(test: str, seeds: list[dict], preset: str, **common):
+    """`summarise` for the rows of one test: their names begin with ``test``, and they took the ``seconds`` of all seeds."""
+    common |= {"preset": preset, "seconds": float(sum(seed["seconds"] for seed in seeds))}
+
+    def row(name, per_seed, statistic, **more):
+        return summarise(f"{test}.{name}", per_seed, statistic, **common | more)
+
+    return row
+
+
 def ball_reports(seeds: list[dict], shared: dict, truths: dict, scene: str = "clean", preset: str = "full") -> list[Report]:
     """Tests A and B and the rollout of `ball`, as SCIENCE names them.
 
@@ -35,11 +45,7 @@ def ball_reports(seeds: list[dict], shared: dict, truths: dict, scene: str = "cl
         shared: what no seed changes: ``pixels``, ``sorted``, ``untrained`` (S, N), ``oracle.BAND.kK``.
         truths: per band the constants by name, (N,).
     """
-    g, seconds = truths["test"]["g"], float(sum(seed["seconds"] for seed in seeds))
-
-    def row(test, per_seed, statistic, **more):
-        return summarise(f"ball.{scene}.{test}", per_seed, statistic, preset=preset, seconds=seconds, **more)
-
+    g, row = truths["test"]["g"], rows_of(f"ball.{scene}", seeds, preset)
     ensemble = shared["untrained"].mean(0)  # what all of them read, averaged clip by clip: stronger than their mean R2
     return reading_reports(seeds, shared, truths, scene, preset) + [
         row("B.r2.stack", [(g, seed["stack"]) for seed in seeds], r2),
@@ -55,10 +61,7 @@ def reading_reports(
     seeds: list[dict], shared: dict, truths: dict, scene: str = "clean", preset: str = "full", model: str = "default"
 ) -> list[Report]:
     """The rows of tests A and B that anybody's model can have, and the rollout's where ``seeds`` hold one; see `ball_reports`."""
-    g, seconds = truths["test"]["g"], float(sum(seed["seconds"] for seed in seeds))
-
-    def row(test, per_seed, statistic, **more):
-        return summarise(f"ball.{scene}.{test}", per_seed, statistic, preset=preset, model=model, seconds=seconds, **more)
+    g, row = truths["test"]["g"], rows_of(f"ball.{scene}", seeds, preset, model=model)
 
     def of(key, constant="g", band="test"):
         return [(truths[band][constant], seed[key]) for seed in seeds]
@@ -111,10 +114,7 @@ def fall_reports(seeds: list[dict], truths: dict, scene: str = "clean", preset: 
         seeds: per seed ``BAND.clips``, ``BAND.g``, ``BAND.galileo`` of `fall_freely`, the keys of `steer` and ``seconds``.
         truths: per band the constants by name, (N,).
     """
-    seconds = float(sum(seed["seconds"] for seed in seeds))
-
-    def row(test, per_seed, statistic, **more):
-        return summarise(f"ball.{scene}.{test}", per_seed, statistic, preset=preset, seconds=seconds, **more)
+    row = rows_of(f"ball.{scene}", seeds, preset)
 
     def falls(band):
         return [(truths[band]["g"][seed[f"{band}.clips"]], seed[f"{band}.g"]) for seed in seeds]
@@ -130,12 +130,7 @@ def fall_reports(seeds: list[dict], truths: dict, scene: str = "clean", preset: 
         row("C.g_error.in", falls("test"), missed, mark="<= 0.03", anchor=generators),
         row("C.g_error.earth", falls("earth"), missed),
         row("C.g_error.beyond", falls("beyond"), missed, mark="<= 0.1"),
-        row(
-            "C.galileo",
-            [(seed["test.galileo"],) for seed in seeds],
-            ratio_missed,
-            mark="<= 0.02",
-        ),
+        row("C.galileo", [(seed["test.galileo"],) for seed in seeds], ratio_missed, mark="<= 0.02"),
         row("E.slope", moved, slope, mark="0.9 to 1.1", anchor="only qualitative"),
         row("E.slope_orthogonal", blind, slope),
         row("E.drift", [(seed["drift"],) for seed in seeds], np.max, mark="<= 0.05"),

@@ -7,12 +7,17 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from ..physics import SCENES
 from ..probing import track
 from .sets import EvaluationSet
 
 PLAIN = 26  # of 255, the grey on which the moving part of a cluttered scene is looked at by itself
-FLOOR = {"clutter": 0.7, "colour": 0.7}  # brightness that in these scenes only the body exceeds; see `probing.track`
-RESIDUAL = {"clutter": 0.01, "colour": 0.01}  # m, about twice the tracker's error there; 0.002 in a clean scene
+FLOOR = 0.7  # brightness that in a textured scene only the body exceeds; see `probing.track`
+
+
+def floor_of(scene: str) -> float | None:
+    """The ``floor`` with which `track` finds the body in a scene: `FLOOR` in a textured one, else none."""
+    return FLOOR if SCENES[scene].texture else None
 
 
 def open_loop_error(model, clips: EvaluationSet, seen: int = 20, ahead: int = 10, batch: int = 100) -> np.ndarray:
@@ -25,8 +30,10 @@ def open_loop_error(model, clips: EvaluationSet, seen: int = 20, ahead: int = 10
     found = []
     for begin in range(0, len(true), batch):
         frames = clips.videos.read(np.arange(begin, min(begin + batch, len(true))), 0, seen)
-        found.append(find_body(model, model.imagine(model.observe(frames), ahead))[0] if hasattr(model, "imagine")
-                     else track(imagine_frames(model, frames, ahead)))  # fmt: skip
+        if hasattr(model, "dream"):  # a model that is not ours: see `protocol`
+            found.append(track(imagine_frames(model, frames, ahead)))
+        else:
+            found.append(find_body(model, model.imagine(model.observe(frames), ahead))[0])
     error = np.linalg.norm(np.concatenate(found) - true, axis=-1)
     return np.where(np.isnan(error), clips.videos.shape[1], error)
 
@@ -41,15 +48,14 @@ def find_body(model, state) -> tuple[np.ndarray, np.ndarray]:
         frames = model.decode(state).numpy(force=True)
         dark = np.median(frames / np.float32(255), (2, 3, 4), keepdims=True)
         return track(frames), (frames / np.float32(255) - dark).sum((2, 3, 4))  # signed: else faint specks would only add
-    floor = FLOOR["clutter"]
     frames = model.decode(replace(state, still=torch.full_like(state.still, PLAIN))).numpy(force=True)
-    return track(frames, floor=floor), np.clip(frames / np.float32(255) - floor, 0, 1).sum((2, 3, 4))
+    return track(frames, floor=FLOOR), np.clip(frames / np.float32(255) - FLOOR, 0, 1).sum((2, 3, 4))
 
 
 @torch.no_grad()
 def imagine_frames(model, frames, steps: int) -> np.ndarray:
     """Observe uint8 (B, T, H, W, C), imagine ``steps`` more and decode them: uint8 (B, steps, H, W, C)."""
-    if hasattr(model, "dream"):  # a model that is not ours: see `protocol`
+    if hasattr(model, "dream"):
         return model.dream(frames, steps)
     return model.decode(model.imagine(model.observe(frames), steps)).cpu().numpy()
 

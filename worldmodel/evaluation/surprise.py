@@ -18,8 +18,8 @@ from ..model import WorldModel
 from ..physics import FRAMES_PER_SECOND, bodies, draw_gravity, world
 from ..probing import Report, auroc, gravity_change, linear_forecast, roughness, stretches, track, typical_error
 from ..settings import generator
-from .reports import summarise
-from .rollout import FLOOR
+from .reports import rows_of
+from .rollout import floor_of
 
 CHANGES = (0.02, 0.05, 0.10, 0.15, 0.25, 0.35, 0.50)  # share by which g changes, down and up
 FRAMES, DT = 40, 1 / FRAMES_PER_SECOND
@@ -149,20 +149,20 @@ def score_changes(surprise: Callable, motions: Motions, scene: str = "clean", ch
 def violate(model, scene: str = "clean", clips: int = 400, ordinary: int = 1000) -> dict[str, np.ndarray]:
     """Test G: `score_changes` of a model (of the ideal observer, where it is None) on the clips that are recorded."""
     usual = None if model is None else surprise_clips(draw_motions(ordinary, generator(1000, 13)), scene=scene)
-    surprise = partial(ideal_surprise, floor=FLOOR.get(scene)) if model is None else learn_surprise(model, usual)
+    surprise = partial(ideal_surprise, floor=floor_of(scene)) if model is None else learn_surprise(model, usual)
     return score_changes(surprise, draw_motions(clips, generator(1000, 12)), scene)
 
 
 def surprise_reports(seeds: list[dict], ideal: dict, scene: str = "clean", preset: str = "full") -> list[Report]:
     """The rows of test G. ``seeds``: what `violate` gives for each, and ``seconds``; ``ideal``: for the ideal observer."""
     jepa = "V-JEPA 98 / 66 / 62 %; LeWM: teleport found, colour change not significant"
-    more = {"preset": preset, "seconds": float(sum(seed["seconds"] for seed in seeds)), "anchor": jepa}
+    summary = rows_of(f"ball.{scene}.G.auroc", seeds, preset, anchor=jepa)
 
     def row(key, side=None, mark=""):
         pick = lambda scores: scores[key] if side is None else scores[key][:, ("down", "up").index(side)]
         limit = auroc(ideal["ordinary"], pick(ideal)) if key.isdigit() else None
-        name = f"ball.{scene}.G.auroc.{key}" + (f".{side}" if side else "")
-        return summarise(name, [(seed["ordinary"], pick(seed)) for seed in seeds], auroc, mark=mark, limit=limit, **more)
+        name = f"{key}.{side}" if side else key
+        return summary(name, [(seed["ordinary"], pick(seed)) for seed in seeds], auroc, mark=mark, limit=limit)
 
     sizes = [row(f"{100 * by:02.0f}", mark=">= 0.95" if by == 0.25 else "") for by in CHANGES]
     return [*sizes, row("25", "down"), row("25", "up"), row("teleport"), row("colour", mark="0.4 to 0.6")]

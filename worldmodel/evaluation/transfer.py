@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..probing import Report, r2
-from .reading import K, probe
-from .reports import squared_correlation, summarise
+from .reading import K, gravity_of, probe
+from .reports import rows_of, squared_correlation
 
 MARKS = {"pendulum": ">= 0.8", "spring": ">= 0.8"}  # the other worlds are read for information
 
@@ -22,7 +22,7 @@ def carry_over(model, sets: dict[str, dict]) -> dict[str, np.ndarray]:
     """
     names, read = ("train", "validation", "test"), {}
     state = {world: {name: model.features(mine[name].frames(K))[:, -1] for name in names} for world, mine in sets.items()}
-    g = {world: {name: mine[name].truth["g"] for name in names} for world, mine in sets.items()}
+    g = {world: gravity_of(mine) for world, mine in sets.items()}
     tried = {world: state[world]["test"] for world in sets}
     carried = probe({name: state["ball"][name] for name in ("train", "validation")} | tried, g["ball"])
     for world in sets:
@@ -35,7 +35,7 @@ def transfer_reports(seeds: list[dict], truths: dict, preset: str = "full") -> l
 
     Beside R2 the squared correlation, which forgives a wrong scale and offset of a body's own, and R2 of the refitted probe.
     """
-    rows, seconds = [], float(sum(seed["seconds"] for seed in seeds))
+    rows, row = [], rows_of("all.clean.I", seeds, preset)
     for world, constants in truths.items():
         for name, key, statistic, mark in (
             ("r2", "carried", r2, MARKS.get(world, "")),
@@ -43,6 +43,5 @@ def transfer_reports(seeds: list[dict], truths: dict, preset: str = "full") -> l
             ("refit", "refit", r2, ""),
         ):
             per_seed = [(constants["g"], seed[f"{world}.{key}"]) for seed in seeds]
-            name = f"all.clean.I.{name}.{world}"
-            rows.append(summarise(name, per_seed, statistic, mark=mark, preset=preset, seconds=seconds))
+            rows.append(row(f"{name}.{world}", per_seed, statistic, mark=mark))
     return rows

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..settings import ConfigError, check_config
 from .camera import BODY, Disc
+from .ranges import Rows, check_ranges, draw_ranges
 
 REST_SPEED = 1e-3  # m/s; a slower rebound comes to rest. Its hop would be lower than 1e-6 m at g = 1 m/s^2.
 
@@ -36,10 +37,9 @@ class Ball:
 
     def __post_init__(self):
         check_config(self, box=(1e-3, 1e6), speed=(0.0, 1e6))
-        for name in ("radius", "restitution", "drag", "sideways", "height"):
-            low, high = getattr(self, name)
-            if not low <= high or (name != "sideways" and low < 0):
-                raise ConfigError(f"Ball.{name} is {(low, high)}; it must be a range low <= high, not negative")
+        check_ranges(self, "radius", "restitution", "drag", "height")
+        if not self.sideways[0] <= self.sideways[1]:
+            raise ConfigError(f"Ball.sideways is {self.sideways}; it must be a range low <= high")
         if self.restitution[1] > 1:
             raise ConfigError(f"Ball.restitution is {self.restitution}; above 1 a bounce would make energy")
         if self.radius[1] + MARGIN >= self.box / 2:
@@ -52,8 +52,7 @@ class Ball:
             constants, by name, each (N,); start ``position`` (N, 2) in m, y up, and ``velocity`` (N, 2) in m/s.
         """
         n = len(gravity)
-        names = ("radius", "restitution", "drag", "sideways")
-        constants = {"g": gravity} | {name: rng.uniform(*getattr(self, name), n) for name in names}
+        constants = {"g": gravity} | draw_ranges(self, n, rng, "radius", "restitution", "drag", "sideways")
         low = constants["radius"] + MARGIN
         across = low + rng.random(n) * (self.box - 2 * low)
         up = np.clip(rng.uniform(*self.height, n), low, self.box - low)
@@ -82,8 +81,8 @@ class Ball:
         return [Disc(states["position"], constants["radius"], BODY)]
 
 
-class _Law:
-    """A clip's constants spread over its two axes, each (N, 2); ``restitution`` is (N,). Rows can be picked out."""
+class _Law(Rows):
+    """A clip's constants spread over its two axes, each (N, 2); ``restitution`` is (N,)."""
 
     def __init__(self, constants, box):
         self.acceleration = np.stack([constants["sideways"], -constants["g"]], 1)
@@ -91,11 +90,6 @@ class _Law:
         self.low = np.repeat(constants["radius"][:, None], 2, 1)
         self.high = box - self.low
         self.restitution = constants["restitution"]
-
-    def __getitem__(self, rows):
-        picked = object.__new__(_Law)
-        picked.__dict__ = {name: value[rows] for name, value in self.__dict__.items()}
-        return picked
 
     def felt(self, x, v):
         """The acceleration that is not borne by a wall: 0 on an axis that rests against one."""

@@ -15,7 +15,7 @@ import numpy as np
 from ..settings import ConfigError, check_config
 from .camera import BODY, HOLDER, Disc
 from .integrate import runge_kutta
-from .ranges import check_ranges, draw_ranges
+from .ranges import check_ranges, draw_ranges, fixed_point
 
 
 @dataclass(frozen=True)
@@ -46,25 +46,21 @@ class Orbit:
         circular = np.sqrt(gravity * start["distance"] ** (1 - constants["exponent"]))
         away = start["distance"][:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
         velocity = (start["pace"] * circular)[:, None] * np.stack([np.cos(heading), np.sin(heading)], 1)
-        return constants, {"position": _centre(constants) + away, "velocity": velocity}
+        return constants, {"position": fixed_point(constants, "centre")[:, 0] + away, "velocity": velocity}
 
     def simulate(self, constants: dict, start: dict, frames: int, dt: float) -> dict:
         """``position`` and ``velocity`` (N, T, 2) of the body."""
-        g, power = constants["g"], -(constants["exponent"] + 1) / 2
+        g, centre, power = constants["g"], fixed_point(constants, "centre"), -(constants["exponent"] + 1) / 2
 
         def rate(y):
             return np.concatenate([y[2:], -g * (y[0] ** 2 + y[1] ** 2) ** power * y[:2]])
 
-        away = start["position"] - _centre(constants)
+        away = start["position"] - centre[:, 0]
         y = np.concatenate([away.T, start["velocity"].T])
         path = np.moveaxis(runge_kutta(rate, y, frames, dt, steps=60), 0, -1)
-        return {"position": _centre(constants)[:, None] + path[..., :2], "velocity": path[..., 2:]}
+        return {"position": centre + path[..., :2], "velocity": path[..., 2:]}
 
     def seen(self, constants: dict, states: dict) -> list:
         body = states["position"]
-        centre = np.broadcast_to(_centre(constants)[:, None], body.shape)
+        centre = np.broadcast_to(fixed_point(constants, "centre"), body.shape)
         return [Disc(centre, 0.1, HOLDER), Disc(body, constants["radius"], BODY)]
-
-
-def _centre(constants):
-    return np.stack([constants["centre_x"], constants["centre_y"]], 1)

@@ -13,7 +13,7 @@ import numpy as np
 from ..settings import check_config
 from .camera import BODY, HOLDER, SECOND, Disc, Rod
 from .integrate import runge_kutta
-from .ranges import check_ranges, draw_ranges
+from .ranges import check_ranges, draw_ranges, fixed_point
 
 ROD = 0.04  # m, half of a drawn rod's width
 
@@ -49,11 +49,11 @@ class Pendulum:
 
         angle, spin = runge_kutta(rate, np.stack([start["angle"], start["spin"]]), frames, dt, steps=10)
         reach, speed = _arm(angle, spin, constants["length"][:, None])
-        return {"position": _pivot(constants) + reach, "velocity": speed, "angle": angle, "spin": spin}
+        return {"position": fixed_point(constants, "pivot") + reach, "velocity": speed, "angle": angle, "spin": spin}
 
     def seen(self, constants: dict, states: dict) -> list:
         bob = states["position"]
-        pivot = np.broadcast_to(_pivot(constants), bob.shape)
+        pivot = np.broadcast_to(fixed_point(constants, "pivot"), bob.shape)
         return [Rod(pivot, bob, ROD, HOLDER), Disc(bob, constants["radius"], BODY)]
 
 
@@ -94,17 +94,13 @@ class DoublePendulum:
         path = np.moveaxis(runge_kutta(rate, y, frames, dt, steps=50), 0, -1)
         angle, spin = path[..., :2], path[..., 2:]
         reach, speed = (np.cumsum(part, axis=2) for part in _arm(angle, spin, self.length))
-        return {"position": _pivot(constants)[:, None] + reach, "velocity": speed, "angle": angle, "spin": spin}
+        return {"position": fixed_point(constants, "pivot")[:, None] + reach, "velocity": speed, "angle": angle, "spin": spin}
 
     def seen(self, constants: dict, states: dict) -> list:
         upper, lower = np.moveaxis(states["position"], 2, 0)
-        pivot = np.broadcast_to(_pivot(constants), upper.shape)
+        pivot = np.broadcast_to(fixed_point(constants, "pivot"), upper.shape)
         rods = [Rod(pivot, upper, ROD, HOLDER), Rod(upper, lower, ROD, HOLDER)]
         return [*rods, Disc(upper, self.radius, SECOND), Disc(lower, self.radius, BODY)]
-
-
-def _pivot(constants):
-    return np.stack([constants["pivot_x"], constants["pivot_y"]], 1)[:, None]
 
 
 def _arm(angle, spin, length):

@@ -1,4 +1,4 @@
-"""Ranges of constants: checked by name, and drawn from independently."""
+"""What laws share: ranges of constants, checked by name and drawn from independently, and rows picked out of arrays."""
 
 from __future__ import annotations
 
@@ -18,3 +18,17 @@ def check_ranges(law, *names: str) -> None:
 def draw_ranges(law, n: int, rng: np.random.Generator, *names: str) -> dict[str, np.ndarray]:
     """A uniform draw (n,) from each of the named fields."""
     return {name: rng.uniform(*getattr(law, name), n) for name in names}
+
+
+def fixed_point(constants: dict, name: str) -> np.ndarray:
+    """Where a pivot, an anchor or a centre is, (N, 1, 2) in m, from its ``name_x`` and ``name_y``, (N,) each."""
+    return np.stack([constants[f"{name}_x"], constants[f"{name}_y"]], 1)[:, None]
+
+
+class Rows:
+    """Arrays of one clip a row; indexing picks clips out of all of them."""
+
+    def __getitem__(self, rows):
+        picked = object.__new__(type(self))
+        picked.__dict__ = {name: value[rows] for name, value in self.__dict__.items()}
+        return picked

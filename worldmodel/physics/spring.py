@@ -14,7 +14,7 @@ import numpy as np
 
 from ..settings import check_config
 from .camera import BODY, HOLDER, Disc, Rod
-from .ranges import check_ranges, draw_ranges
+from .ranges import check_ranges, draw_ranges, fixed_point
 
 
 @dataclass(frozen=True)
@@ -58,5 +58,5 @@ class Spring:
 
     def seen(self, constants: dict, states: dict) -> list:
         mass = states["position"]
-        anchor = np.broadcast_to(np.stack([constants["anchor_x"], constants["anchor_y"]], 1)[:, None], mass.shape)
+        anchor = np.broadcast_to(fixed_point(constants, "anchor"), mass.shape)
         return [Rod(anchor, mass, 0.03, HOLDER), Disc(anchor, 0.1, HOLDER), Disc(mass, constants["radius"], BODY)]

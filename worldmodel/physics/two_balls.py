@@ -14,7 +14,7 @@ import numpy as np
 from ..settings import ConfigError, check_config
 from .ball import MARGIN
 from .camera import BODY, SECOND, Disc
-from .ranges import check_ranges, draw_ranges
+from .ranges import Rows, check_ranges, draw_ranges
 
 HOP = 0.03  # m/s
 
@@ -90,18 +90,13 @@ class TwoBalls:
 PAIR = 8  # the event's number; 0 to 7 are the low and the high walls of x and y of the first ball and of the second
 
 
-class _Law:
-    """Constants as arrays: ``radius`` (N, 2 balls), the others (N,). Rows can be picked out."""
+class _Law(Rows):
+    """Constants as arrays: ``radius`` (N, 2 balls), the others (N,)."""
 
     def __init__(self, constants, box):
         self.radius = np.stack([constants["radius"], constants["radius_2"]], 1)
         self.g, self.ratio, self.restitution = (constants[name] for name in ("g", "mass_ratio", "restitution"))
         self.box = np.full(len(self.g), box)
-
-    def __getitem__(self, rows):
-        picked = object.__new__(_Law)
-        picked.__dict__ = {name: value[rows] for name, value in self.__dict__.items()}
-        return picked
 
     def advance(self, x, v, left):
         """Fly to the next contact or for ``left`` (N,) seconds: x, v, the time that took, and the event (-1 for none)."""

@@ -20,11 +20,7 @@ from .two_balls import TwoBalls
 FRAMES_PER_SECOND = 20.0  # one rate and one scale for all worlds but PhyWorld's: a video shows only g dt^2 / L
 
 # Bands of g in m/s^2. Earth (9.81) lies in a gap of the training range; no training clip has it.
-BANDS = {
-    "train": ((1.0, 9.0), (11.0, 20.0)),
-    "earth": ((9.0, 11.0),),
-    "beyond": ((20.0, 30.0),),
-}
+BANDS = {"train": ((1.0, 9.0), (11.0, 20.0)), "earth": ((9.0, 11.0),), "beyond": ((20.0, 30.0),)}
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,6 @@ from .style import Picture, style
 from .surprise import psychometric, surprise_over_time
 
 __all__ = [
-    "Picture",
-    "bars",
-    "film_strip",
-    "legibility",
-    "open_loop",
-    "points_on_frames",
-    "psychometric",
-    "read_against_true",
-    "returns_over_training",
-    "style",
-    "surprise_over_time",
-    "training_curve",
-    "trajectories",
-]
+    "Picture", "bars", "film_strip", "legibility", "open_loop", "points_on_frames", "psychometric", "read_against_true",
+    "returns_over_training", "style", "surprise_over_time", "training_curve", "trajectories",
+]  # fmt: skip

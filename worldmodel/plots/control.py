@@ -5,22 +5,9 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from .style import (
-    BLUE,
-    DASHES,
-    FAINT,
-    INK,
-    QUIET,
-    RED,
-    WIDTH,
-    blank,
-    draw_seeds,
-    label_lines,
-    looks,
-    panel,
-    styled,
-    whole_ticks,
-)
+from .style import BLUE, FAINT, QUIET, WIDTH, blank, draw_seeds, label_lines, looks, note, panel, styled
+
+NEAR = 0.4  # m, half of a landing pad's width
 
 
 @styled
@@ -52,9 +39,7 @@ def training_curve(steps, losses: dict, phases=(), title: str = "Does it learn?"
     for number, (name, begin, end) in enumerate(phases):
         if number % 2:
             axes.axvspan(begin, end, color=FAINT, alpha=0.35, linewidth=0, zorder=0)
-        middle = (max(begin, steps.min()) + min(end, steps.max())) / 2
-        place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": "center"}
-        axes.annotate(name, (middle, 1), (0, 3), fontsize=9, color=QUIET, **place)
+        note(axes, (max(begin, steps.min()) + min(end, steps.max())) / 2, name, QUIET)
     label_lines(axes, labels)
     return figure
 
@@ -83,62 +68,49 @@ def open_loop(error: dict, unit: str = "m", title: str = "How long does the drea
     axes.margins(x=0)
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
-    whole_ticks(axes)
+    axes.xaxis.get_major_locator().set_params(integer=True, nbins=10)
     label_lines(axes, labels)
     return figure
 
 
 @styled
-def returns_over_training(
-    updates, dream, true=None, references: dict | None = None, unit: str = "reward per episode",
-    title: str = "Does what is learned in the dream hold in the world?",
-):  # fmt: skip
-    """Return against updates of the policy: in the dream, where it learns, and in the true world, where it does not.
+def returns_over_training(updates, dream, unit: str = "reward per episode", title: str = "Is it learned in the dream?"):
+    """Return in the dream against updates of the policy.
 
     Args:
         updates: (n,).
         dream: (n,) or (S, n), the return in the dream.
-        true: (n,) or (S, n), the return in the true world; NaN where it was not measured.
-        references: returns by label, of random play or an oracle, as level lines.
 
     Returns:
         Figure.
     """
     figure, axes = panel(title, "policy updates", f"return ({unit})")
-    labels = [("in the dream", draw_seeds(axes, updates, dream, np.nanmean, BLUE), BLUE)]
-    if true is not None:
-        labels.append(("in the true world", draw_seeds(axes, updates, true, np.nanmean, RED, DASHES[1], "s"), RED))
-    last = np.max(updates)
-    for number, (label, value) in enumerate((references or {}).items()):
-        axes.axhline(value, color=QUIET, linestyle=DASHES[2 + number % 3], linewidth=1.1)
-        labels.append((label, (last, value), QUIET))
-    axes.set_xlim(np.min(updates), last)
-    label_lines(axes, labels)
+    end = draw_seeds(axes, updates, dream, np.nanmean, BLUE)
+    axes.set_xlim(np.min(updates), np.max(updates))
+    label_lines(axes, [("in the dream", end, BLUE)])
     return figure
 
 
 @styled
-def trajectories(paths: dict, box, pad=None, near: float = 0.4, title: str = "Which way does each policy fly?"):
+def trajectories(paths: dict, box: float, pad):
     """Paths side by side, one panel per policy; the same episode has the same colour in each.
 
     Args:
         paths: by policy, (N, T, 2) in m, y up; NaN after the end. A few episodes read better than many.
-        box: m, side of the world, or (width, height).
-        pad: m, the middle of the landing pad on the floor: one number, or (N,), one per episode.
-        near: m, half the pad's width.
+        box: m, side of the world.
+        pad: (N,) in m, the middle of each episode's landing pad on the floor.
 
     Returns:
         Figure.
     """
-    wide, tall = np.broadcast_to(np.asarray(box, float), 2)
     rows = -(-len(paths) // 4)
     columns = -(-len(paths) // rows)
     cell = min(3.2, (WIDTH - 0.5) / columns)
-    figure = blank(title, max(columns * cell + 0.5, 5), rows * (cell * tall / wide + 0.3) + 0.65)
+    figure = blank("Which way does each policy fly?", max(columns * cell + 0.5, 5), rows * (cell + 0.3) + 0.65)
     panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     for number, (axes, (policy, path)) in enumerate(zip(panels, paths.items(), strict=False)):
         axes.set_title(policy, fontsize=10)
-        axes.set(xlim=(0, wide), ylim=(0, tall), aspect="equal")
+        axes.set(xlim=(0, box), ylim=(0, box), aspect="equal")
         axes.spines[:].set_visible(True)
         axes.locator_params(nbins=5)
         if number % columns == 0:
@@ -146,23 +118,18 @@ def trajectories(paths: dict, box, pad=None, near: float = 0.4, title: str = "Wh
         if number + columns >= len(paths):  # nothing hangs below
             axes.set_xlabel("x (m)")
             axes.tick_params(labelbottom=True)
-        _fly(axes, np.asarray(path, float), pad, near, tall)
+        _fly(axes, np.asarray(path, float), pad, 0.03 * box)
     for axes in panels[len(paths) :]:
         axes.remove()
     return figure
 
 
-def _fly(axes, path, pad, near, tall):
-    pads = np.broadcast_to(np.asarray(np.nan if pad is None else pad, float), len(path))
-    shared = pad is not None and np.ndim(pad) == 0
-    if shared:
-        axes.add_patch(Rectangle((pad - near, 0), 2 * near, 0.03 * tall, color=INK))
-    for (colour, dash, marker), points, spot in zip(looks(len(path)), path, pads, strict=True):
+def _fly(axes, path, pads, thick):
+    for (colour, dash, marker), points, pad in zip(looks(len(path)), path, pads, strict=True):
         points = points[np.isfinite(points).all(1)]
         if not len(points):
             continue
-        if not shared and np.isfinite(spot):
-            axes.add_patch(Rectangle((spot - near, 0), 2 * near, 0.03 * tall, color=colour, alpha=0.8))
+        axes.add_patch(Rectangle((pad - NEAR, 0), 2 * NEAR, thick, color=colour, alpha=0.8))
         axes.plot(*points.T, color=colour, linestyle=dash, linewidth=1.3)
         axes.plot(*points[0], "o", color="white", markeredgecolor=colour, markersize=5)
         axes.plot(*points[-1], marker, color=colour, markersize=6, clip_on=False)

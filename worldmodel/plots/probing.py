@@ -6,39 +6,25 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from ..settings import ConfigError
-from .style import (
-    BLUE,
-    COLOURS,
-    DASHES,
-    FAINT,
-    HALO,
-    INK,
-    QUIET,
-    blank,
-    draw_seeds,
-    label_lines,
-    looks,
-    panel,
-    styled,
-)
+from .style import BLUE, COLOURS, DASHES, FAINT, HALO, INK, QUIET, blank, draw_seeds, label_lines, looks, note, panel, styled
 
+LIMIT = "Cramér–Rao"  # the label of the bound below which no method can be; that region is shaded
 GREYS = ("#7A7A7A", "#4A4A4A", "#8C8C8C", "#606060")
 
 
 @styled
 def legibility(
-    k, ours, controls: dict, bounds: dict, unit: str = "m/s²", error: str = "RMSE", constant: str = "g",
-    name: str = "this model", limit: str = "Cramér–Rao", title: str = "How many frames until g can be read?",
+    k, ours, controls: dict, bounds: dict[str, dict], error: str = "RMSE", name: str = "this model",
+    title: str = "How many frames until g can be read?",
 ):  # fmt: skip
-    """The error of a constant against the frames seen: the model, the controls above it, the limits below.
+    """The error of g against the frames seen: the model, the controls above it, the limits below.
 
     Args:
         k: (n,) frames seen.
-        ours: (S, n) or (n,), error by seed, in ``unit``; drawn as the mean, with the range of the seeds as a band.
+        ours: (S, n) or (n,), error by seed, in m/s²; drawn as the mean, with the range of the seeds as a band.
         controls: by label, (n,) at ``k`` or one number.
-        bounds: by label, {k: error} or (n,) at ``k``; NaN where there is none.
+        bounds: by label, {k: error}.
         error: what kind of error it is, for the axis.
-        limit: the label in ``bounds`` below which no method can be; that region is shaded.
 
     Returns:
         Figure.
@@ -49,7 +35,7 @@ def legibility(
     k, ours = np.asarray(k), np.atleast_2d(np.asarray(ours, float))
     if ours.shape[1:] != k.shape:
         raise ConfigError(f"ours is {ours.shape}; it must be (S, {len(k)}), seeds by frames seen")
-    figure, axes = panel(title, "frames seen", f"{error} of {constant} ({unit})", height=4.6)
+    figure, axes = panel(title, "frames seen", f"{error} of g (m/s²)", height=4.6)
     axes.set_yscale("log")
     axes.set_xscale("log", base=2)
     labels = []
@@ -57,15 +43,14 @@ def legibility(
         values = np.broadcast_to(np.asarray(values, float), k.shape)
         colour, dash = GREYS[number % len(GREYS)], DASHES[1 + number % 4]
         axes.plot(k, values, color=colour, linestyle=dash, linewidth=1.1)
-        labels.append((label, _end(k, values), colour))
+        labels.append((label, (k[-1], values[-1]), colour))
     shaded = None
     for number, (label, values) in enumerate(bounds.items()):
-        at, values = zip(*values.items(), strict=True) if isinstance(values, dict) else (k, values)
-        at, values = np.asarray(at, float), np.asarray(values, float)
-        colour = INK if label == limit else COLOURS[2 + number % 3]
+        at, values = np.array(list(values.items()), float).T
+        colour = INK if label == LIMIT else COLOURS[2 + number % 3]
         axes.plot(at, values, color=colour, linestyle=":", linewidth=1.8)
-        labels.append((label, _end(at, values), colour))
-        shaded = (at, values) if label == limit else shaded
+        labels.append((label, (at[-1], values[-1]), colour))
+        shaded = (at, values) if label == LIMIT else shaded
     end = draw_seeds(axes, k, ours, np.nanmean, BLUE, marker="o")
     seeds = f" ({len(ours)} seeds)" if len(ours) > 1 else ""
     axes.set_xlim(k.min() / 1.04, k.max() * 1.04)
@@ -82,17 +67,8 @@ def legibility(
     return figure
 
 
-def _end(x, values):
-    finite = np.flatnonzero(np.isfinite(values))
-    return (x[finite[-1]], values[finite[-1]]) if len(finite) else None
-
-
 def _impossible(axes, at, values):
     """Shade what lies below a limit (n,) at ``at`` (n,), and say so where it leaves most room."""
-    some = np.isfinite(values)
-    at, values = at[some], values[some]
-    if not len(at):
-        return
     floor = axes.get_ylim()[0]
     axes.fill_between(at, floor, values, color=FAINT, alpha=0.6, linewidth=0, zorder=0.5)
     place = {"textcoords": "offset points", "fontsize": 9, "style": "italic", "color": QUIET}
@@ -101,14 +77,14 @@ def _impossible(axes, at, values):
 
 @styled
 def read_against_true(
-    true: dict, read: dict, constant: str = "g", unit: str = "m/s²", shade=(),
-    title: str = "Does what is read follow the truth?", xlabel: str | None = None, ylabel: str | None = None,
+    true: dict, read: dict, shade=(), title: str = "Does what is read follow the truth?", xlabel: str = "true g (m/s²)",
+    ylabel: str = "g read by the probe (m/s²)",
 ):  # fmt: skip
     """What is read against the truth, or what is shown against what was asked, clip by clip; on the diagonal it is right.
 
     Args:
-        true, read: by band, (N,) in ``unit``; what is NaN is not drawn.
-        shade: ranges (low, high) of the constant that training never showed.
+        true, read: by band, (N,) in m/s²; what is NaN is not drawn.
+        shade: ranges (low, high) of g that training never showed.
 
     Returns:
         Figure.
@@ -122,8 +98,7 @@ def read_against_true(
     for band in true:
         known = np.isfinite(true[band]) & np.isfinite(read[band])
         true[band], read[band] = true[band][known], read[band][known]
-    ylabel = ylabel or f"{constant} read by the probe ({unit})"
-    figure, axes = panel(title, xlabel or f"true {constant} ({unit})", ylabel, width=6, height=5.8)
+    figure, axes = panel(title, xlabel, ylabel, width=6, height=5.8)
     everything = np.concatenate([*true.values(), *([[0.0, 1.0]] if not any(map(len, true.values())) else [])])
     low, high = everything.min(), everything.max()
     spread = high - low or 1.0
@@ -133,7 +108,7 @@ def read_against_true(
     bottom, top = max(min(low, found.min()), low - spread / 2), min(max(high, found.max()), high + spread / 2)
     edges = (bottom - 0.03 * spread, top + 0.03 * spread)
     axes.set(xlim=(low - 0.03 * spread, high + 0.03 * spread), ylim=edges)
-    axes.plot([edges[0], edges[1]], [edges[0], edges[1]], color=INK, linewidth=1, linestyle="--", zorder=1)
+    axes.plot(edges, edges, color=INK, linewidth=1, linestyle="--", zorder=1)
     for (band, values), (colour, _, marker) in zip(true.items(), looks(len(true)), strict=True):
         axes.scatter(values, read[band], s=13, marker=marker, color=colour, alpha=0.45, linewidths=0, label=band)
     for begin, end in np.clip(np.reshape(np.asarray(shade, float), (-1, 2)), *axes.get_xlim()):
@@ -183,8 +158,7 @@ def bars(
         axes.annotate(text.replace("-", "−"), (1.02, line), fontsize=9, color=colour, **place)
     if mark is not None:
         axes.axvline(mark, color=INK, linestyle="--", linewidth=1.1, zorder=1)
-        place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": "center"}
-        axes.annotate(f"{mark_label} {mark:g}", (mark, 1), (0, 4), fontsize=9, **place)
+        note(axes, mark, f"{mark_label} {mark:g}", lift=4)
     axes.set(xlabel=xlabel, ylim=(lines[-1] - 0.6, 0.6))
     axes.set_yticks(lines, list(values))
     for tick, label in zip(axes.get_yticklabels(), values, strict=True):

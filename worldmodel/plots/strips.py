@@ -13,25 +13,23 @@ CROSSES = ("+", "x", "1", "2", "3", "4", "|", "_")
 
 
 @styled
-def film_strip(rows: dict, every: int = 1, times=None, marks: dict | None = None, first: dict | None = None, title: str = ""):
+def film_strip(rows: dict, every: int = 1, times=None, first: dict | None = None, title: str = ""):
     """One labelled row of frames per entry, so that truth and dream can be compared frame by frame.
 
     Args:
         rows: frames by label, each uint8 (T, H, W, C), C 1 or 3; a row may be shorter than the others.
         every: show every so manieth frame.
         times: (T,) in s, written above the columns; without them the frames are numbered from 0.
-        marks: places by the label of a row, (T, 2) in px as ``probing.track`` gives them: x from the left edge, y up
-            from the lower edge; NaN is not drawn.
         first: by label, the frame at which a row begins where that is not 0, as of a dream that follows what was seen.
 
     Returns:
         Figure.
 
     Raises:
-        ConfigError: frames of another form, or marks of a row that is not there.
+        ConfigError: frames of another form, or ``first`` of a row that is not there.
     """
-    marks, first = marks or {}, first or {}
-    unknown = {*marks, *first} - set(rows)
+    first = first or {}
+    unknown = set(first) - set(rows)
     if unknown or not rows:
         raise ConfigError(f"no row is called {sorted(unknown)}" if unknown else "a film strip needs a row")
     rows = {label: _checked(frames, label) for label, frames in rows.items()}
@@ -42,21 +40,17 @@ def film_strip(rows: dict, every: int = 1, times=None, marks: dict | None = None
         for column, frame in enumerate(range(0, length, every)):
             if begin <= frame < begin + len(frames):
                 strip.show(frames[frame - begin], column, line)
-                if label in marks:
-                    x, y = np.asarray(marks[label], float)[frame - begin] / frames.shape[2]
-                    strip.mark(column, line, x, y, "+", COLOURS[1])
     return strip.figure
 
 
 @styled
-def points_on_frames(frames, points, every: int = 1, times=None, names=None, title: str = "Where do the model's points lie?"):
+def points_on_frames(frames, points, every: int = 1, title: str = "Where do the model's points lie?"):
     """Frames in a row with a model's points drawn on them, each point with a cross of its own.
 
     Args:
         frames: uint8 (T, H, W, C).
         points: (T, K, 2) in image coordinates, x right and y up, each in -1 to 1 from edge to edge.
-        every, times: as for ``film_strip``.
-        names: K labels; without them the points are numbered from 1.
+        every: show every so manieth frame.
 
     Returns:
         Figure.
@@ -67,17 +61,15 @@ def points_on_frames(frames, points, every: int = 1, times=None, names=None, tit
     frames, points = _checked(frames, "frames"), np.asarray(points, float)
     if points.ndim != 3 or points.shape[::2] != (len(frames), 2):
         raise ConfigError(f"points are {points.shape}; they must be ({len(frames)}, K, 2)")
-    names = names or [f"point {k + 1}" for k in range(points.shape[1])]
-    shown, tall = np.arange(0, len(frames), every), frames.shape[1] / frames.shape[2]
-    strip = _Strip({"": frames}, shown, times, title, below=0.25)
+    shown = np.arange(0, len(frames), every)
+    strip = _Strip({"": frames}, shown, None, title, below=0.25)
     for column, frame in enumerate(shown):
         strip.show(frames[frame], column, 0)
         for k, (x, y) in enumerate((points[frame] + 1) / 2):
-            label = names[k] if column == 0 else None
-            strip.mark(column, 0, x, y * tall, CROSSES[k % len(CROSSES)], COLOURS[k % len(COLOURS)], label)
-    strip.figure.legend(
-        loc="outside lower left", ncols=max(1, min(len(names), 6)), fontsize=9, handletextpad=0.2, columnspacing=1.2
-    )
+            label = f"point {k + 1}" if column == 0 else None
+            strip.mark(column, x, y, CROSSES[k % len(CROSSES)], COLOURS[k % len(COLOURS)], label)
+    columns = max(1, min(points.shape[1], 6))
+    strip.figure.legend(loc="outside lower left", ncols=columns, fontsize=9, handletextpad=0.2, columnspacing=1.2)
     return strip.figure
 
 
@@ -122,11 +114,10 @@ class _Strip:
         picture = frame[..., 0] if frame.shape[-1] == 1 else frame
         self.axes.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="equal")
 
-    def mark(self, column, line, x: float, y: float, cross: str, colour: str, label: str | None = None) -> None:
-        """A cross at ``x`` and ``y`` from the frame's lower left corner, in widths of a frame."""
-        size = 1 - GAP
-        stroke = min(1.4, 1.8 * self.cell)
-        x, y = column + size * x, self.tops[line] - size * (self.talls[line] - y)
+    def mark(self, column: int, x: float, y: float, cross: str, colour: str, label: str | None) -> None:
+        """A cross on a frame of the first row, ``x`` and ``y`` from its lower left corner, as shares of its width and height."""
+        size, stroke = 1 - GAP, min(1.4, 1.8 * self.cell)
+        x, y = column + size * x, self.tops[0] - size * self.talls[0] * (1 - y)
         self.axes.plot(
             x, y, cross, color=colour, label=label, scalex=False, scaley=False, markersize=min(9, 8 * self.cell),
             markeredgewidth=stroke, path_effects=[withStroke(linewidth=stroke + 1, foreground="white")],

@@ -84,9 +84,10 @@ def looks(n: int) -> list[tuple]:
     return list(islice(zip(cycle(COLOURS), cycle(DASHES), cycle(MARKERS), strict=False), n))
 
 
-def whole_ticks(axes, most: int = 10) -> None:
-    """Whole numbers along x: one counts frames and steps."""
-    axes.xaxis.get_major_locator().set_params(integer=True, nbins=most)
+def note(axes, x: float, text: str, colour: str = INK, lift: float = 3) -> None:
+    """A few words at ``x``, ``lift`` points over the upper edge of the axes."""
+    place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": "center"}
+    axes.annotate(text, (x, 1), (0, lift), fontsize=9, color=colour, **place)
 
 
 def draw_seeds(axes, x, values, middle, colour, dash="-", marker=None):
@@ -107,12 +108,12 @@ def draw_seeds(axes, x, values, middle, colour, dash="-", marker=None):
     return x[-1], line[-1]
 
 
-def label_lines(axes, labels: list[tuple[str, tuple | None, str]], wrap: int = 24) -> None:
+def label_lines(axes, labels: list[tuple[str, tuple | None, str]]) -> None:
     """Write (text, end (x, y), colour) where lines end: right of the axes, or under an end that stops short.
 
     Labels that would touch are moved apart. To be called last, with the limits as they stay.
     """
-    labels = [(folded(text, wrap), end, darker(colour)) for text, end, colour in labels if end is not None]
+    labels = [(folded(text, 24), end, darker(colour)) for text, end, colour in labels if end is not None]
     if not labels:
         return
     ends = axes.transAxes.inverted().transform(axes.transData.transform([end for _, end, _ in labels]))

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import plots
 from ..evaluation import ASKED, CONSTANTS, FRAMES_SEEN, counts, cramer_rao, imagine_frames
+from ..evaluation.reading import BANDS
 from ..physics import SCENES
 from ..probing import Report
 from ..videos import save_video
@@ -37,6 +38,10 @@ def figures_of(test: str, bench, seeds: list[dict], shared: dict, reports: list[
     return {}
 
 
+def interval_of(report: Report) -> tuple[float, float, float]:
+    return report.value, report.low, report.high
+
+
 def legibility_figure(seeds: list[dict], shared: dict, sets, scene: str = "clean"):
     """Test A: median error of g against frames seen, five seeds, between the controls above and the bounds below."""
     g = sets["test"].truth["g"]
@@ -61,11 +66,10 @@ def legibility_figure(seeds: list[dict], shared: dict, sets, scene: str = "clean
     )
 
 
-def reading_figure(seed: dict, sets, k: int = 20):
+def reading_figure(seed: dict, sets):
     """Test A: g read from one frozen state against the true one, in the training range and in the bands left out of it."""
-    true = {band: sets[band].truth["g"] for band in ("test", "earth", "beyond")}
-    read = {band: seed[f"g.{band}.k{k}"] for band in true}
-    return plots.read_against_true(true, read, "g", "m/s²", shade=[(9, 11), (20, 30)])
+    true = {band: sets[band].truth["g"] for band in BANDS}
+    return plots.read_against_true(true, {band: seed[f"g.{band}.k20"] for band in BANDS}, shade=[(9, 11), (20, 30)])
 
 
 def controls_figure(reports: list[Report]):
@@ -76,15 +80,14 @@ def controls_figure(reports: list[Report]):
         "B.r2.first": "first frame", "B.r2.shuffled": "labels permuted",
     }  # fmt: skip
     rows = {report.name.split(".", 2)[2]: report for report in reports}
-    values = {label: (rows[name].value, rows[name].low, rows[name].high) for name, label in labels.items() if name in rows}
+    values = {label: interval_of(rows[name]) for name, label in labels.items() if name in rows}
     return plots.bars(values, mark=0.99, xlabel="R² of g after 20 frames", title="Who knows g?", ours="our state")
 
 
 def falls_figure(seed: dict, sets):
     """Test C: g of falls imagined from rest, measured in the decoded pictures, against the true one."""
-    bands = ("test", "earth", "beyond")
     return plots.read_against_true(
-        {band: sets[band].truth["g"][seed[f"{band}.clips"]] for band in bands}, {band: seed[f"{band}.g"] for band in bands},
+        {band: sets[band].truth["g"][seed[f"{band}.clips"]] for band in BANDS}, {band: seed[f"{band}.g"] for band in BANDS},
         shade=[(9, 11), (20, 30)], title="Does an imagined ball fall as fast?", ylabel="g of the imagined fall (m/s²)",
     )  # fmt: skip
 
@@ -92,12 +95,10 @@ def falls_figure(seed: dict, sets):
 def steering_figure(seed: dict):
     """Test E: g that was asked of the belief, against g that the imagined fall then shows; and what other directions do."""
     within = counts(seed["read"])
-    asked = (seed["read"][:, None] + ASKED)[within]
-    other = (seed["none"][:, None] + 0 * seed["orthogonal"])[within]
+    along, aside = "moved along the direction of g", "moved as far along others (g was not asked to change)"
+    asked, unchanged = (seed["read"][:, None] + ASKED)[within], (seed["none"][:, None] + 0 * seed["orthogonal"])[within]
     return plots.read_against_true(
-        {"moved along the direction of g": asked, "moved as far along others (g was not asked to change)": other},
-        {"moved along the direction of g": seed["asked"][within],
-         "moved as far along others (g was not asked to change)": seed["orthogonal"][within]},
+        {along: asked, aside: unchanged}, {along: seed["asked"][within], aside: seed["orthogonal"][within]},
         title="Does a ball fall as it is told?", xlabel="g asked for (m/s²)", ylabel="g of the imagined fall (m/s²)",
     )  # fmt: skip
 
@@ -106,9 +107,8 @@ def surprise_figure(reports: list[Report]):
     """Test G: the psychometric curve beside the ideal observer's."""
     rows = {report.name.split("auroc.")[1]: report for report in reports if "G.auroc" in report.name}
     sizes = sorted(name for name in rows if name.isdigit())
-    ours = [(rows[name].value, rows[name].low, rows[name].high) for name in sizes]
-    controls = {"only its colour changes": rows["colour"].value}
-    return plots.psychometric([int(name) for name in sizes], ours, [rows[name].limit for name in sizes], controls)
+    ours, ideal = [interval_of(rows[name]) for name in sizes], [rows[name].limit for name in sizes]
+    return plots.psychometric([int(name) for name in sizes], ours, ideal, {"only its colour changes": rows["colour"].value})
 
 
 def law_figure(seed: dict, sets):
@@ -144,21 +144,18 @@ def table_figures(reports: list[Report]) -> dict:
     """Figures that show rows of several experiments side by side, where the rows are there."""
     rows, figures = {report.name: report for report in reports}, {}
     for name, (title, xlabel, labels) in TABLES.items():
-        values = {label: (rows[row].value, rows[row].low, rows[row].high) for label, row in labels.items() if row in rows}
+        values = {label: interval_of(rows[row]) for label, row in labels.items() if row in rows}
         if values:
             figures[name] = plots.bars(values, xlabel=xlabel, title=title)
     return figures
 
 
-def returns_figure(reports: list[Report], band: str = "in"):
-    """`lander`: mean return of each policy in the true world."""
-    rows = {
-        report.name.rsplit(".", 3)[-2:][0]: report
-        for report in reports
-        if ".return." in report.name and report.name.endswith(f".{band}")
-    }
-    values = {name: (row.value, row.low, row.high) for name, row in rows.items()}
-    return plots.bars(values, mark=None, xlabel="return in the true world", title="Who lands well?", ours="dream")
+def returns_figure(reports: list[Report]):
+    """`lander`: mean return of each policy in the true world, in range."""
+    start, end = "lander.control.return.", ".in"
+    rows = [report for report in reports if report.name.startswith(start) and report.name.endswith(end)]
+    values = {report.name.removeprefix(start).removesuffix(end): interval_of(report) for report in rows}
+    return plots.bars(values, xlabel="return in the true world", title="Who lands well?", ours="dream")
 
 
 def dream_gif(model, clips, folder, name: str, seen: int = 10, steps: int = 30) -> None:

@@ -21,20 +21,20 @@ from ..videos import save_video
 ENTRY = "worldmodel"  # of a notebook's metadata
 
 
-def moving_picture(rows: dict[str, np.ndarray] | np.ndarray, frames_per_second: float = 10.0, zoom: int = 3):
+def moving_picture(rows: dict[str, np.ndarray], frames_per_second: float = 10.0, zoom: int = 3):
     """A moving picture for a cell to end with: clips uint8 (T, H, W, C) side by side, in the order given.
 
     Half the clips' own pace by default, so that one can watch a fall.
     """
     from IPython.display import Image
 
-    clips = list(rows.values()) if isinstance(rows, dict) else [rows]
+    clips = list(rows.values())
     gap = np.full((*clips[0].shape[:2], 2, clips[0].shape[-1]), 255, np.uint8)
     parts = [part for clip in clips for part in (gap, clip)][1:]
     with tempfile.TemporaryDirectory() as folder:
         path = save_video(np.concatenate(parts, axis=2), Path(folder) / "picture.gif", frames_per_second, zoom)
         # Browsers look at the bytes and play it; GitHub and nbconvert pass a PNG on, but would drop a GIF.
-        return Image(data=path.read_bytes(), format="png", alt=" | ".join(rows) if isinstance(rows, dict) else None)
+        return Image(data=path.read_bytes(), format="png", alt=" | ".join(rows))
 
 
 def as_table(*columns: str, rows):

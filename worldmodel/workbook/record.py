@@ -102,7 +102,7 @@ def lander_seed(seed: int, scale: Scale, root, out: Path, progress: bool = True)
     dream = control.run_episodes(control.DreamEnv(model, videos, scale.episodes, starts=(2, 3)), policy.act, seed)
     found["dream.return"] = dream.returns
     for band in ("train", "beyond"):
-        for name, outcome in control.compare(model, policy, "lander", band, scale.episodes, seed).items():
+        for name, outcome in control.compare(model, policy, band, scale.episodes, seed).items():
             found |= {f"{band}.{name}.return": outcome.returns, f"{band}.{name}.success": outcome.success}
     return found | {"fit_seconds": np.array(fitted), "seconds": np.array(time.perf_counter() - started)}
 

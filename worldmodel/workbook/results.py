@@ -34,12 +34,12 @@ def read_results(path=None) -> tuple[dict, list[Report]]:
     return content["run"], [Report.from_row(row) for row in content["rows"]]
 
 
-def write_results(reports: list[Report], path=RESULTS, **run) -> None:
+def write_results(reports: list[Report], path=RESULTS) -> None:
     """Replace the rows of these names and worlds, keep the others, and say on what they were recorded."""
     path = Path(path)
     kept = read_results(path)[1] if path.exists() else []
     rows = {report.name: report for report in [*kept, *reports]}
-    content = {"run": machine() | run, "rows": [rows[name].row() for name in sorted(rows)]}
+    content = {"run": machine(), "rows": [rows[name].row() for name in sorted(rows)]}
     text = json.dumps(content, indent=1, allow_nan=False).encode() + b"\n"
     write_whole(path, lambda file: file.write(text))
 
