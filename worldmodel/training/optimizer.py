@@ -13,8 +13,9 @@ LEAST = 8  # rows or columns; what is smaller is no matrix to Muon
 
 def optimizers(parameters, rate: float, weight_decay: float) -> list[torch.optim.Optimizer]:
     """One for the matrices among the parameters and one for the rest; `set_rate` sets the pace of both."""
-    matrices = [p for p in parameters if p.ndim == 2 and min(p.shape) >= LEAST]
-    others = [p for p in parameters if not (p.ndim == 2 and min(p.shape) >= LEAST)]
+    matrices, others = [], []
+    for parameter in parameters:
+        (matrices if parameter.ndim == 2 and min(parameter.shape) >= LEAST else others).append(parameter)
     found = [torch.optim.AdamW(others, SHARE * rate, weight_decay=weight_decay)]
     if matrices:
         found.append(torch.optim.Muon(matrices, rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
