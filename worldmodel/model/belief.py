@@ -54,13 +54,13 @@ class Belief:
 class Evidence(nn.Module):
     """Windows of points (and of actions) -> a guess and a weight for each constant, and the speed of every point."""
 
-    def __init__(self, latents: int, actions: int, constants: int, window: int, width: int, counts: bool = False):
+    def __init__(self, latents: int, actions: int, constants: int, window: int, width: int):
         super().__init__()
-        self.latents, self.constants, self.window, self.counts = latents, constants, window, counts
+        self.latents, self.constants, self.window = latents, constants, window
         moves = (window - 1) * latents + window * actions
         self.linear = nn.Linear(moves, constants)  # carries on in a straight line beyond the range it was trained in
         self.network = nn.Sequential(
-            nn.Linear(moves + latents + counts, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
+            nn.Linear(moves + latents + 1, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
             nn.Linear(width, 2 * constants + latents),
         )  # fmt: skip
         nn.init.normal_(self.linear.weight, std=0.02)
@@ -69,7 +69,7 @@ class Evidence(nn.Module):
         self, points: torch.Tensor, actions: torch.Tensor | None, seen: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Points (B, T + window - 1, D), actions (B, T + window - 1, A), frames seen (B, T, 1) -> guess, weight (B, T, K), speed
-        (B, T, D). Before the first frame the window repeats it, which looks like a body at rest unless the count is told.
+        (B, T, D). Before the first frame the window repeats it.
         """
         moves = (points[:, 1:] - points[:, :-1]) * SPEED_SCALE
         moves = moves.unfold(1, self.window - 1, 1).transpose(2, 3).flatten(2)
@@ -77,8 +77,8 @@ class Evidence(nn.Module):
             moves = torch.cat([moves, actions.unfold(1, self.window, 1).transpose(2, 3).flatten(2)], -1)
         latest = points[:, self.window - 1 :]
         last_move = points[:, self.window - 1 :] - points[:, self.window - 2 : -1]
-        told = [seen.clamp(max=self.window) / self.window] if self.counts else []
-        guess, weight, speed = self.network(torch.cat([moves, latest, *told], -1)).split(
+        count = seen.clamp(max=self.window) / self.window  # tells a body at rest from a clip that has just begun
+        guess, weight, speed = self.network(torch.cat([moves, latest, count], -1)).split(
             [self.constants, self.constants, self.latents], -1
         )
         return self.linear(moves) + guess, F.softplus(weight), last_move + speed / SPEED_SCALE

@@ -30,7 +30,6 @@ class WorldModelConfig:
     vector: int = 4  # numbers for all else that stays the same throughout a clip
     constants: int = 8  # numbers in the belief
     window: int = 8  # frames in a piece of evidence
-    counts: bool = True  # evidence is told how many frames it has seen: where few are shown, and some bodies hardly move
     still: bool = False  # keep the still part of a clip as a picture, and paint what moves over it: for textured scenes
     encoder_width: int = 24
     glimpse: int = 16  # side in pixels of a second, closer look at each point; 0 for none
@@ -88,8 +87,8 @@ class WorldModel(nn.Module):
         self.config = c = config
         latents = 2 * c.points
         self.encoder = PointEncoder(c.size, c.channels, c.points, c.anchors, c.vector, c.encoder_width, c.glimpse)
-        self.decoder = PatchDecoder(c.size, c.channels, c.points, c.anchors, c.vector, c.decoder_width, c.still)
-        self.evidence = Evidence(latents, c.actions, c.constants, c.window, c.dynamics_width, c.counts)
+        self.decoder = PatchDecoder(c.size, c.channels, c.points, c.anchors, c.vector, c.decoder_width)
+        self.evidence = Evidence(latents, c.actions, c.constants, c.window, c.dynamics_width)
         self.dynamics = SecondOrderDynamics(latents, c.actions, c.constants, c.dynamics_width)
         self.outcome = OutcomeHead(latents, 2 * c.anchors, c.actions, c.dynamics_width) if c.rewards else None
         self.to(memory_format=torch.channels_last)
