@@ -21,7 +21,7 @@ class GivenPaths:
         self.points, self.grey = points, grey
 
     def encode(self, frames, light=None):
-        return self.points, torch.zeros(*self.points.shape[:2], 4)
+        return self.points, torch.zeros(*frames.shape[:2], 4)
 
     def paint(self, points, appearance, still):
         assert (appearance == 0).all()
@@ -30,7 +30,7 @@ class GivenPaths:
 
 def found(points, grey=0.0, straighten=1.0, level=0):
     frames = np.full((*points.shape[:2], 16, 16, 1), level, np.uint8)
-    return {name: value.item() for name, value in find_loss(GivenPaths(points, grey), frames, straighten).items()}
+    return {name: value.item() for name, value in find_loss(GivenPaths(points, grey), frames, frames[:, :1], straighten).items()}
 
 
 def paths(order, seed=0, length=6):
@@ -58,6 +58,14 @@ def test_reconstruction_is_the_squared_error_and_straightness_comes_with_its_wei
     parts = found(bent, grey=0.9, level=102, straighten=0.3)
     assert parts["reconstruction"] == pytest.approx(0.5**2 * 16 * 16 / 100, rel=1e-4)
     assert parts["loss"] == pytest.approx(parts["reconstruction"] + 0.3 * parts["straightness"])
+
+
+def test_frames_are_painted_with_the_appearance_of_another_time():
+    net = WorldModel(SIZES)
+    net.paint = lambda points, appearance, still: seen.append(appearance) or torch.zeros(*points.shape[:2], 1, 16, 16)
+    frames, another, seen = *torch.randint(0, 256, (2, 3, 6, 16, 16, 1), dtype=torch.uint8), []
+    find_loss(net, frames, another[:, :1], 0.0)
+    torch.testing.assert_close(seen[0], net.encode(another)[1][:, :1].expand(-1, 2, -1))
 
 
 def plain_model(actions=0, rewards=False):

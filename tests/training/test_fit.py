@@ -59,11 +59,12 @@ def test_both_losses_fall(ball, tiny_fit, sizes):
     def losses(find_steps, predict_steps):
         model = train(ball, replace(tiny_fit, find_steps=find_steps, predict_steps=predict_steps, straighten=0.0), sizes)
         clips, starts = encode_all(model, ball), torch.arange(2, 7).expand(len(ball), -1)
-        found = find_loss(model, torch.from_numpy(ball.frames), 0.0)["loss"]
+        frames = torch.from_numpy(ball.frames)
+        found = find_loss(model, frames, frames[:, -1:], 0.0)["loss"]
         return found.item(), predict_loss(model, clips, starts, starts, 4)["loss"].item()
 
     untrained, found, foretold = losses(0, 0), losses(60, 0), losses(60, 120)
-    assert found[0] < 0.5 * untrained[0]
+    assert found[0] < 0.85 * untrained[0]
     assert foretold[0] == found[0] and foretold[1] < 0.8 * found[1]
 
 

@@ -11,24 +11,25 @@ from .world_model import LatentState, WorldModel, to_pixels
 PIXEL_ERROR = 0.1  # px; open-loop errors count linearly above it, so that rare misses at contacts do not drown flight
 
 
-def find_loss(model: WorldModel, frames, straighten: float, still=None, light=None) -> dict[str, torch.Tensor]:
-    """Reconstruction of two frames of each short clip, uint8 (B, L, H, W, C), and straightness of the points' paths.
+def find_loss(model: WorldModel, frames, another, straighten: float, still=None, light=None) -> dict[str, torch.Tensor]:
+    """Reconstruction of two frames of each stretch, uint8 (B, L, H, W, C), and straightness of the points' paths.
 
-    Appearance is averaged over the clip, so what moves must go through the points.
+    They are painted with the appearance of another frame of their clips: so what moves must go through the points.
 
     Args:
+        another: uint8 (B, 1, H, W, C), from any time of the same clips.
         still: the clips' still pictures, uint8 (B, H, W, C), for a model that paints over them.
         straighten: weight of the third difference of the points, as a share of their spread (label-free smoothness:
             a body in flight has none; a relative penalty cannot be escaped by shrinking). 0 until the body is found.
         light: shares (B, L, h, w) of the contrast that the encoder gets to see in parts of each frame; None for all of it.
             The frames to be painted keep theirs, and a path is to be straight through the flicker.
     """
-    points, appearance = model.encode(frames, light)
+    points, _ = model.encode(frames, light)
+    _, appearance = model.encode(another)
     shown = [0, points.shape[1] // 2]
-    appearance = appearance.mean(1, keepdim=True).expand(-1, 2, -1)
     target = to_pixels(frames[:, shown], points.device)
     still = None if still is None else still[:, None].expand(-1, 2, -1, -1, -1)
-    painted = model.paint(points[:, shown], appearance, still)
+    painted = model.paint(points[:, shown], appearance.expand(-1, 2, -1), still)
     reconstruction = F.mse_loss(painted, target) * target[0, 0].numel() / 100
     third = points[:, 3:] - 3 * points[:, 2:-1] + 3 * points[:, 1:-2] - points[:, :-3]
     straightness = (torch.sqrt(third**2 + 1e-8) / (points.std((0, 1)) + 1e-2)).mean()

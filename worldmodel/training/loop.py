@@ -27,6 +27,9 @@ from .log import Log
 from .optimizer import optimizers, set_rate
 
 
+FIRST = 2  # earliest start of a rollout: one or two frames hide a speed, and guessing it would pull the later ones to a mean
+
+
 @dataclass(frozen=True)
 class FitConfig:
     """How to train. A step of `find` sees ``find_clips`` short stretches, one of `predict` ``predict_clips`` whole clips."""
@@ -84,7 +87,7 @@ def fit(
         TrainingDiverged: a loss that is not finite, naming step and clips; the last checkpoint stays.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after a checkpoint was saved.
     """
-    shortest = max(config.find_frames, config.horizon + 1)
+    shortest = max(config.find_frames, FIRST + config.horizon + 1)
     if not len(videos) or videos.shape[0] < shortest:
         raise ConfigError(f"{len(videos)} clips of {videos.shape[0]} frames: training needs clips of {shortest} frames or more")
     size = videos.shape[1]
@@ -175,18 +178,18 @@ class _Run:
     def find_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 0, step)
         clips = rng.integers(0, len(self.videos), c.find_clips)
-        start = int(rng.integers(0, self.videos.shape[0] - c.find_frames + 1))
-        frames = torch.from_numpy(self.videos.read(clips, start, start + c.find_frames))
+        start, other = (int(rng.integers(0, self.videos.shape[0] - length + 1)) for length in (c.find_frames, 1))
+        frames, another = (torch.from_numpy(self.videos.read(clips, t, t + n)) for t, n in ((start, c.find_frames), (other, 1)))
         straighten = c.straighten * float(np.clip(3 * share - 0.6, 0, 1))  # first find, then straighten
         light = torch.from_numpy(1 - c.flicker * rng.random((*frames.shape[:2], 2, 2), np.float32)) if c.flicker else None
         still = None if self.still is None else self.still[clips]
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
-            return find_loss(self.model, frames, straighten, still, light), clips
+            return find_loss(self.model, frames, another, straighten, still, light), clips
 
     def predict_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 1, step)
         clips, frames = rng.integers(0, len(self.videos), c.predict_clips), self.videos.shape[0]
-        starts = rng.integers(0, frames - c.horizon, (c.predict_clips, c.starts))
+        starts = rng.integers(FIRST, frames - c.horizon, (c.predict_clips, c.starts))
         ends = np.where(rng.random(starts.shape) < 0.5, rng.integers(c.horizon, frames, starts.shape), starts)
         batch = {name: values[clips] for name, values in self.clips.items()}
         starts, ends = torch.from_numpy(starts).to(self.device), torch.from_numpy(ends).to(self.device)
