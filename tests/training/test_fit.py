@@ -214,7 +214,7 @@ def test_a_damaged_checkpoint_is_not_carried_on(lander, tiny_fit, sizes, tmp_pat
         train(lander, replace(tiny_fit, find_steps=2, predict_steps=0), sizes, tmp_path)
 
 
-@pytest.mark.parametrize("change", [{"horizon": 12}, {"find_frames": 13}], ids=str)
+@pytest.mark.parametrize("change", [{"horizon": 10}, {"find_frames": 13}], ids=str)
 def test_clips_too_short_for_the_horizon_are_refused(ball, tiny_fit, sizes, change):
     with pytest.raises(ConfigError, match="12 frames: training needs clips of 13"):
         train(ball, replace(tiny_fit, **change), sizes)
@@ -223,7 +223,7 @@ def test_clips_too_short_for_the_horizon_are_refused(ball, tiny_fit, sizes, chan
 
 
 def test_clips_just_long_enough_will_do(ball, tiny_fit, sizes):
-    train(ball, replace(tiny_fit, horizon=11, find_frames=12, find_steps=2, predict_steps=2), sizes)
+    train(ball, replace(tiny_fit, horizon=9, find_frames=12, find_steps=2, predict_steps=2), sizes)
 
 
 @pytest.mark.parametrize("name", [name for name, value in asdict(FitConfig()).items() if not isinstance(value, bool)])
