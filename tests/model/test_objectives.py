@@ -111,6 +111,21 @@ def test_uniform_motion_is_foretold_by_a_model_without_acceleration_and_a_fall_i
     assert open_loop(plain_model(), falling, at(2, 10)) > 1e-3
 
 
+def test_only_what_breaks_an_even_fall_counts_as_added():
+    clips = {"points": torch.randn(CLIPS, FRAMES, 4), "appearance": torch.zeros(CLIPS, FRAMES, 4)}
+
+    def added(net):
+        return predict_loss(net, clips, at(2, 10), at(2, 10), HORIZON)["added"].item()
+
+    net = plain_model()
+    torch.nn.init.normal_(net.dynamics.acceleration.weight)
+    assert added(net) < 1e-4
+    torch.nn.init.constant_(net.dynamics.network[-1].bias, 0.5)  # half a unit of each jump and of each kick
+    assert added(net) == pytest.approx(0.5, rel=1e-3)
+    torch.nn.init.constant_(net.evidence.network[-1].bias, 0.25)
+    assert added(net) == pytest.approx(0.75, rel=1e-3)
+
+
 def test_errors_count_in_pixels():
     clips = {"points": torch.zeros(CLIPS, FRAMES, 4), "appearance": torch.zeros(CLIPS, FRAMES, 4)}
     clips["points"][:, 11:] = 1.0  # half a picture of 16 px away, on both axes, from frame 11 on

@@ -9,9 +9,10 @@ from .belief import SPEED_SCALE
 
 
 class SecondOrderDynamics(nn.Module):
-    """One frame on: z' = z + v + a/2 + dz and v' = v + a + dv, with a linear in (belief, action), dz and dv from a network.
+    """One frame on: v' = v + a + dv and z' = z + v' + dz, with a linear in (belief, action), dz and dv from a network.
 
-    Free flight needs only the linear part, so it carries on beyond the range of training; contacts need the network.
+    v is the last move, and a fall from frame to frame is v' = v + a, z' = z + v' exactly. So free flight needs only the linear
+    part, which carries on beyond the range of training; contacts need the network.
     """
 
     def __init__(self, latents: int, actions: int, constants: int, width: int):
@@ -24,10 +25,17 @@ class SecondOrderDynamics(nn.Module):
         nn.init.zeros_(self.network[-1].weight)
         nn.init.zeros_(self.network[-1].bias)
 
+    def pull(self, constants: torch.Tensor, action: torch.Tensor | None = None) -> torch.Tensor:
+        """a, from constants (B, K) and action (B, A) or None: (B, D) a frame squared."""
+        return self.acceleration(_join(constants, action)) / (2 * SPEED_SCALE)
+
     def forward(self, points, speed, constants, action=None) -> tuple[torch.Tensor, torch.Tensor]:
         """points, speed (B, D), constants (B, K), action (B, A) or None -> the next points and speed (B, D)."""
-        causes = constants if action is None else torch.cat([constants, action], -1)
-        a = self.acceleration(causes) / (2 * SPEED_SCALE)
-        correction = self.network(torch.cat([points, speed * SPEED_SCALE, points + speed, causes], -1)) / SPEED_SCALE
-        dz, dv = correction.chunk(2, -1)
-        return points + speed + a / 2 + dz, speed + a + dv
+        seen = torch.cat([points, speed * SPEED_SCALE, points + speed, _join(constants, action)], -1)
+        dz, dv = (self.network(seen) / SPEED_SCALE).chunk(2, -1)
+        speed = speed + self.pull(constants, action) + dv
+        return points + speed + dz, speed
+
+
+def _join(constants, action):
+    return constants if action is None else torch.cat([constants, action], -1)
