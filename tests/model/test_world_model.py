@@ -262,14 +262,13 @@ def test_what_covers_nothing_leaves_the_background_and_what_covers_all_hides_it(
             torch.testing.assert_close(over_still, over_learned)
         else:
             torch.testing.assert_close(over_still, state.still.movedim(-1, -3).float() / 255)
-            torch.testing.assert_close(over_learned, net.decoder.background.expand_as(over_learned[0])[None].expand_as(over_learned))
+            torch.testing.assert_close(over_learned, net.decoder.background[None].expand_as(over_learned))
 
 
 def test_evidence_tells_a_body_at_rest_from_a_clip_that_has_just_begun():
     frames = np.repeat(clips(frames=1)[0], 8, 1)  # nothing moves
     added = still_model().observe(frames).belief.weight.diff(dim=1)  # what each further frame adds
     assert not torch.allclose(added[:, 0], added[:, -1], atol=1e-4)
-
 
 
 def test_dimming_takes_contrast_away_where_it_is_told_to():

@@ -35,3 +35,17 @@ class OutcomeHead(nn.Module):
         if state.action is not None:
             parts.append(state.action)
         return self.network(torch.cat(parts, -1)).unbind(-1)
+
+
+class Predictor(nn.Module):
+    """Three embeddings in a row -> the next one: what a jepa is trained through."""
+
+    def __init__(self, size: int, width: int):
+        super().__init__()
+        self.network = nn.Sequential(
+            nn.Linear(3 * size, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, size)
+        )
+
+    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Embeddings (B, T, E) -> guesses (B, T - 3, E) of the fourth and those after it."""
+        return embeddings[:, 2:-1] + self.network(embeddings.unfold(1, 3, 1)[:, :-1].flatten(2))

@@ -6,9 +6,12 @@ import torch
 import torch.nn.functional as F
 
 from .belief import PRIOR_WEIGHT, SPEED_SCALE, Belief
+from .sigreg import sigreg
 from .world_model import LatentState, WorldModel, to_pixels
 
 PIXEL_ERROR = 0.1  # px; open-loop errors count linearly above it, so that rare misses at contacts do not drown flight
+SIGREG = 10.0  # weight of `sigreg`; the test statistic of a batch of 100 would have 0.1
+PLACE_SPREAD = 2.0  # points lie within -1 and 1: brings them to the spread that `sigreg` asks for
 SPARE = 0.1  # weight of what the networks add to a body that is accelerated evenly, in 1/SPEED_SCALE of a picture's half
 
 
@@ -32,13 +35,36 @@ def find_loss(model: WorldModel, frames, another, straighten: float, still=None,
     still = None if still is None else still[:, None].expand(-1, 2, -1, -1, -1)
     painted = model.paint(points[:, shown], appearance.expand(-1, 2, -1), still)
     reconstruction = F.mse_loss(painted, target) * target[0, 0].numel() / 100
+    spread = points.std((0, 1))
     third = points[:, 3:] - 3 * points[:, 2:-1] + 3 * points[:, 1:-2] - points[:, :-3]
-    straightness = (torch.sqrt(third**2 + 1e-8) / (points.std((0, 1)) + 1e-2)).mean()
+    straightness = (torch.sqrt(third**2 + 1e-8) / (spread + 1e-2)).mean()
     return {
         "loss": reconstruction + straighten * straightness,
         "reconstruction": reconstruction,
         "straightness": straightness,
+        "spread": spread.min(),
     }
+
+
+def jepa_loss(
+    model: WorldModel, frames, another, still=None, generator: torch.Generator | None = None
+) -> dict[str, torch.Tensor]:
+    """Embeddings of frames foretold from those before them and kept from collapse by `sigreg` (LeWorldModel, Maes et al. 2026).
+
+    Arguments as of `find_loss`. The decoder paints from detached latents: to be looked at, nothing learns from it.
+    """
+    points, appearance = model.encode(frames)
+    z = torch.cat([points * PLACE_SPREAD, appearance], -1)
+    foretold = F.mse_loss(model.predictor(z), z[:, 3:])
+    even = sigreg(z, generator)
+    shown = [0, points.shape[1] // 2]
+    _, appearance = model.encode(another)
+    still = None if still is None else still[:, None].expand(-1, 2, -1, -1, -1)
+    target = to_pixels(frames[:, shown], points.device)
+    painted = model.paint(points[:, shown].detach(), appearance.expand(-1, 2, -1).detach(), still)
+    reconstruction = F.mse_loss(painted, target) * target[0, 0].numel() / 100
+    loss = foretold + SIGREG * even + reconstruction
+    return {"loss": loss, "foretold": foretold, "sigreg": even, "reconstruction": reconstruction, "spread": z.std((0, 1)).min()}
 
 
 def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torch.Tensor, ends: torch.Tensor, horizon: int):
@@ -57,28 +83,24 @@ def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torc
     points, actions = clips["points"], clips.get("actions")
     state = model.track(points, clips["appearance"], actions)
     rows = torch.arange(len(points), device=points.device)[:, None]
-    mass = state.belief.weight - PRIOR_WEIGHT
-    total = state.belief.mean * state.belief.weight
-    # Windows that reach back into the imagined stretch are left out: the first clear of it is `window` frames on.
-    clear = (starts + horizon + model.config.window - 1).clamp(max=points.shape[1] - 1)
-    later = torch.maximum(ends, clear)
-    early = torch.minimum(starts, ends)
-    total = total[rows, early] + total[rows, later] - total[rows, clear]
-    mass = mass[rows, early] + mass[rows, later] - mass[rows, clear] + PRIOR_WEIGHT
-    belief = Belief((total / mass).flatten(0, 1), mass.flatten(0, 1))
-    begin = state[rows, starts].apply(lambda value: value.flatten(0, 1).unsqueeze(1))
     steps = starts[..., None] + torch.arange(1, horizon + 1, device=points.device)  # (B, S, horizon)
 
     def ahead(name):
         return clips[name][rows[..., None], steps].flatten(0, 1)
 
+    begin = state[rows, starts].apply(lambda value: value.flatten(0, 1).unsqueeze(1))
+    belief = None if model.evidence is None else belief_elsewhere(state, starts, ends, horizon, model.config.window)
     path = model.imagine(begin, horizon if actions is None else ahead("actions"), belief)
     error = (path.points - ahead("points")) * (model.config.size / 2)
     error = torch.sqrt(error**2 + PIXEL_ERROR**2) - PIXEL_ERROR
     valid, valid_ahead = (clips["valid"], ahead("valid")) if "valid" in clips else (None, None)
     open_loop = _mean(error, valid_ahead)
-    added = additions(model, state, begin, path, belief, valid, valid_ahead)
-    losses = {"loss": open_loop + SPARE * added, "open_loop": open_loop, "added": added}
+    losses = {"loss": open_loop, "open_loop": open_loop}
+    if model.config.dynamics == "rssm":  # learns by what it sees next, and never by what it imagines
+        losses = model.dynamics.losses(points, actions, model.config.size / 2) | {"open_loop": open_loop}
+    elif belief is not None:
+        losses["added"] = additions(model, state, begin, path, belief, valid, valid_ahead)
+        losses["loss"] = open_loop + SPARE * losses["added"]
     if model.outcome is not None:
         led_to = clips["valid"].clone()
         led_to[:, 0] = 0  # nothing led to the first frame
@@ -86,6 +108,20 @@ def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torc
         losses["outcome"] = losses["outcome"] + outcome_loss(model, path, ahead("rewards"), ahead("ends"), valid_ahead)
         losses["loss"] = losses["loss"] + losses["outcome"]
     return losses
+
+
+def belief_elsewhere(state: LatentState, starts, ends, horizon: int, window: int) -> Belief:
+    """What was gathered up to frames ``ends`` (B, S), but for the stretches imagined from ``starts``: (B * S, K)."""
+    rows = torch.arange(len(starts), device=starts.device)[:, None]
+    mass = state.belief.weight - PRIOR_WEIGHT
+    total = state.belief.mean * state.belief.weight
+    # Windows that reach back into the imagined stretch are left out: the first clear of it is `window` frames on.
+    clear = (starts + horizon + window - 1).clamp(max=total.shape[1] - 1)
+    later = torch.maximum(ends, clear)
+    early = torch.minimum(starts, ends)
+    total = total[rows, early] + total[rows, later] - total[rows, clear]
+    mass = mass[rows, early] + mass[rows, later] - mass[rows, clear] + PRIOR_WEIGHT
+    return Belief((total / mass).flatten(0, 1), mass.flatten(0, 1))
 
 
 def additions(model: WorldModel, seen: LatentState, begin: LatentState, path: LatentState, belief: Belief, valid, valid_ahead):

@@ -11,20 +11,29 @@ from torch import nn
 
 from ..settings import ConfigError, check_config
 from .belief import Belief, Evidence, accumulate
+from .conv import ConvDecoder, ConvEncoder
 from .decoder import PatchDecoder
 from .dynamics import SecondOrderDynamics
 from .encoder import PATCH, PointEncoder
-from .heads import OutcomeHead
+from .heads import OutcomeHead, Predictor
+from .memory import GruDynamics, KinematicGruDynamics, TransformerDynamics
+from .rssm import RssmDynamics
+
+ENCODERS = ("points", "cnn")
+MEMORIES = {"gru": GruDynamics, "kinematic": KinematicGruDynamics, "rssm": RssmDynamics, "transformer": TransformerDynamics}
 
 
 @dataclass(frozen=True)
 class WorldModelConfig:
-    """Sizes. The shape of the frames and of the actions comes from the videos."""
+    """Family and sizes. The shape of the frames and of the actions comes from the videos."""
 
     size: int = 64  # pixels a side
     channels: int = 1  # 1 grey, 3 RGB
     actions: int = 0  # numbers in an action; 0 for a world that is only watched
     rewards: bool = False  # learn reward and end of an episode from the log
+    encoder: str = "points"  # or cnn
+    dynamics: str = "evidence"  # or gru, kinematic, rssm, transformer: without a belief, with a memory of `dynamics_width`
+    jepa: bool = False  # latents learn to be foretold instead of to paint; the decoder looks on
     points: int = 4  # points that may move from frame to frame
     anchors: int = 2  # points that stay where they are throughout a clip
     vector: int = 4  # numbers for all else that stays the same throughout a clip
@@ -42,6 +51,9 @@ class WorldModelConfig:
         check_config(self, dynamics_width=(1, 8192))
         if self.size % PATCH or self.channels not in (1, 3):
             raise ConfigError(f"size must be a multiple of {PATCH} and channels 1 or 3, not {self.size} and {self.channels}")
+        if self.encoder not in ENCODERS or self.dynamics not in ("evidence", *MEMORIES):
+            raise ConfigError(f"encoder is one of {ENCODERS} and dynamics evidence or one of {tuple(MEMORIES)}, not "
+                              f"{self.encoder!r} and {self.dynamics!r}")  # fmt: skip
 
     @property
     def appearance(self) -> int:
@@ -56,7 +68,8 @@ class LatentState:
     points: torch.Tensor  # (B, T, D) in image coordinates, D = 2 x points
     speed: torch.Tensor  # (B, T, D) a frame
     appearance: torch.Tensor  # (B, T, A) mean over the frames seen
-    belief: Belief  # (B, T, K)
+    belief: Belief  # (B, T, K); K = 0 in a model without
+    memory: torch.Tensor  # (B, T, M) of the dynamics; M = 0 in a model with a belief
     seen: torch.Tensor  # (B, T, 1) frames seen so far
     action: torch.Tensor | None = None  # (B, T, A) the action that led here
     still: torch.Tensor | None = None  # uint8 (B, T, H, W, C), median of the frames observed; for the decoder alone
@@ -65,7 +78,7 @@ class LatentState:
         """``function`` over each tensor, beside the same tensor of the ``others``."""
         states = (self, *others)
         belief = Belief(*(function(*(getattr(s.belief, name) for s in states)) for name in ("mean", "weight")))
-        names = ["points", "speed", "appearance", "seen"]
+        names = ["points", "speed", "appearance", "memory", "seen"]
         names += [name for name in ("action", "still") if getattr(self, name) is not None]
         return LatentState(belief=belief, **{name: function(*(getattr(s, name) for s in states)) for name in names})
 
@@ -74,9 +87,9 @@ class LatentState:
         return self.apply(lambda value: value[index])
 
     def vector(self) -> torch.Tensor:
-        """Everything in one vector (B, T, 2D + 2K + A): what probes and policies read."""
+        """Everything in one vector (B, T, 2D + 2K + M + A): what probes and policies read."""
         log_weight = torch.log(self.belief.weight)
-        return torch.cat([self.points, self.speed, self.belief.mean, log_weight, self.appearance], -1)
+        return torch.cat([self.points, self.speed, self.belief.mean, log_weight, self.memory, self.appearance], -1)
 
 
 class WorldModel(nn.Module):
@@ -86,21 +99,32 @@ class WorldModel(nn.Module):
         super().__init__()
         self.config = c = config
         latents = 2 * c.points
-        self.encoder = PointEncoder(c.size, c.channels, c.points, c.anchors, c.vector, c.encoder_width, c.glimpse)
-        self.decoder = PatchDecoder(c.size, c.channels, c.points, c.anchors, c.vector, c.decoder_width)
-        self.evidence = Evidence(latents, c.actions, c.constants, c.window, c.dynamics_width)
-        self.dynamics = SecondOrderDynamics(latents, c.actions, c.constants, c.dynamics_width)
+        if c.encoder == "points":
+            self.encoder = PointEncoder(c.size, c.channels, c.points, c.anchors, c.vector, c.encoder_width, c.glimpse)
+            self.decoder = PatchDecoder(c.size, c.channels, c.points, c.anchors, c.vector, c.decoder_width)
+        else:
+            self.encoder = ConvEncoder(c.size, c.channels, latents, c.appearance, c.encoder_width)
+            self.decoder = ConvDecoder(c.size, c.channels, latents, c.appearance, c.encoder_width)
+        self.evidence = None
+        if c.dynamics == "evidence":
+            self.evidence = Evidence(latents, c.actions, c.constants, c.window, c.dynamics_width)
+            self.dynamics = SecondOrderDynamics(latents, c.actions, c.constants, c.dynamics_width)
+        else:
+            window = {"window": c.window} if c.dynamics == "transformer" else {}
+            self.dynamics = MEMORIES[c.dynamics](latents, c.actions, c.dynamics_width, **window)
+        self.predictor = Predictor(latents + c.appearance, c.dynamics_width) if c.jepa else None
         self.outcome = OutcomeHead(latents, 2 * c.anchors, c.actions, c.dynamics_width) if c.rewards else None
         self.to(memory_format=torch.channels_last)
 
     @property
     def device(self) -> torch.device:
-        return self.encoder.sharpness.device
+        return next(self.parameters()).device
 
     @property
     def feature_size(self) -> int:
         """Length of `LatentState.vector`."""
-        return 4 * self.config.points + 2 * self.config.constants + self.config.appearance
+        more = 2 * self.config.constants if self.evidence else self.dynamics.size
+        return 4 * self.config.points + more + self.config.appearance
 
     def encode(self, frames, light=None) -> tuple[torch.Tensor, torch.Tensor]:
         """Frame by frame: uint8 (B, T, H, W, C) -> points (B, T, D), appearance (B, T, A).
@@ -141,26 +165,28 @@ class WorldModel(nn.Module):
                 raise ConfigError(f"actions {tuple(actions.shape)}: these frames need {(*points.shape[:2], c.actions)}")
         elif actions is not None:
             raise ConfigError("this model was built without actions")
+        past = 0 if before is None else before.seen[:, -1:]
+        seen = past + torch.arange(1, points.shape[1] + 1, device=points.device).view(1, -1, 1).expand(len(points), -1, 1)
+        mean = torch.cumsum(appearance, 1) if before is None else before.appearance[:, -1:] * past + torch.cumsum(appearance, 1)
+        shared = {"points": points, "appearance": mean / seen, "seen": seen.float(), "action": actions}
+        if self.evidence is None:
+            last = points[:, :1] if before is None else before.points[:, -1:]
+            memory = self.dynamics.observe(points, actions, None if before is None else before.memory[:, -1])
+            speed = torch.cat([last, points], 1).diff(dim=1)
+            nothing = points.new_zeros(*points.shape[:2], 0)
+            return LatentState(speed=speed, belief=Belief(nothing, nothing), memory=memory, **shared)
         if before is None:  # the first frame stands in for those before it
-            window, window_actions = (
-                points[:, :1].expand(-1, reach, -1),
-                points.new_zeros(len(points), reach, c.actions),
-            )
-            total, seen = 0.0, 0.0
+            window, window_actions = points[:, :1].expand(-1, reach, -1), points.new_zeros(len(points), reach, c.actions)
         else:
             short = max(0, reach - before.points.shape[1])
             window = torch.cat([before.points[:, :1].expand(-1, short, -1), before.points[:, -reach:]], 1)
-            last = before[:, -1:]
-            total, seen = last.appearance * last.seen, last.seen
             if c.actions:
                 pad = points.new_zeros(len(points), short, c.actions)
                 window_actions = torch.cat([pad, before.action[:, -reach:]], 1)
         window_actions = torch.cat([window_actions, actions], 1) if c.actions else None
-        seen = seen + torch.arange(1, points.shape[1] + 1, device=points.device).view(1, -1, 1).expand(len(points), -1, 1)
         guess, weight, speed = self.evidence(torch.cat([window, points], 1), window_actions, seen)
         belief = accumulate(guess, weight, None if before is None else before.belief[:, -1])
-        mean = (total + torch.cumsum(appearance, 1)) / seen
-        return LatentState(points, speed, mean, belief, seen.float(), actions)
+        return LatentState(speed=speed, belief=belief, memory=points.new_zeros(*points.shape[:2], 0), **shared)
 
     def imagine(self, state: LatentState, actions: torch.Tensor | int, belief: Belief | None = None) -> LatentState:
         """Carry the last moment of ``state`` on without frames.
@@ -184,18 +210,24 @@ class WorldModel(nn.Module):
             raise ConfigError(f"actions {tuple(actions.shape)}: this needs {(len(state.points), steps, self.config.actions)}")
         last = state[:, -1]
         belief = belief or last.belief
-        points, speed, path = last.points, last.speed, []
+        points, speed, memory, path = last.points, last.speed, last.memory, []
         for step in range(steps):
-            points, speed = self.dynamics(points, speed, belief.mean, None if isinstance(actions, int) else actions[:, step])
-            path.append((points, speed))
-        points, speed = (torch.stack(parts, 1) for parts in zip(*path))
+            action = None if isinstance(actions, int) else actions[:, step]
+            if self.evidence is None:
+                before = points
+                points, memory = self.dynamics(points, memory, action)
+                speed = points - before
+            else:
+                points, speed = self.dynamics(points, speed, belief.mean, action)
+            path.append((points, speed, memory))
+        points, speed, memory = (torch.stack(parts, 1) for parts in zip(*path))
 
         def hold(value):
             return None if value is None else value.unsqueeze(1).expand(-1, steps, *value.shape[1:])
 
         kept = Belief(hold(belief.mean), hold(belief.weight))
         actions = None if isinstance(actions, int) else actions
-        return LatentState(points, speed, hold(last.appearance), kept, hold(last.seen), actions, hold(last.still))
+        return LatentState(points, speed, hold(last.appearance), kept, memory, hold(last.seen), actions, hold(last.still))
 
     def paint(self, points: torch.Tensor, appearance: torch.Tensor, still=None) -> torch.Tensor:
         """The decoder over (B, T), over still pictures uint8 (B, T, H, W, C) where the model has them: float (B, T, C, H, W)."""
@@ -256,8 +288,8 @@ def at_rest(model: WorldModel, state: LatentState, belief: Belief | None = None)
     Whether a speed is that of the frame or of the move before it is for training to choose. A body is at rest where, by the
     model's own next step, it moves by half of its change of speed: as any does that starts from rest and is accelerated.
     """
-    if model.config.actions:
-        raise ConfigError("rest is told apart in a world that is only watched; in this one an action may push")
+    if model.config.actions or model.evidence is None:
+        raise ConfigError("rest is told apart by a model with a belief, in a world that is only watched")
     constants = (belief or state.belief[:, -1]).mean
     points, speed = state.points[:, -1], torch.zeros_like(state.points[:, -1])
     for _ in range(4):

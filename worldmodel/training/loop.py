@@ -18,14 +18,13 @@ import torch
 from tqdm import tqdm
 
 from ..model import WorldModel, WorldModelConfig
-from ..model.objectives import find_loss, predict_loss
+from ..model.objectives import find_loss, jepa_loss, predict_loss
 from ..model.world_model import still_picture
 from ..settings import ConfigError, TrainingDiverged, check_config, choose_device, generator
 from ..videos import Videos
 from . import checkpoint
 from .log import Log
 from .optimizer import optimizers, set_rate
-
 
 FIRST = 2  # earliest start of a rollout: one or two frames hide a speed, and guessing it would pull the later ones to a mean
 
@@ -127,7 +126,7 @@ class _Run:
         """Steps [begin, end) with one optimiser and one learning-rate schedule; passes over what a resumed run has done."""
         if self.step >= end:
             return
-        parts = {"find": ["encoder", "decoder"], "predict": ["evidence", "dynamics", "outcome"]}[name]
+        parts = {"find": ["encoder", "decoder", "predictor"], "predict": ["evidence", "dynamics", "outcome"]}[name]
         parameters = [
             p for part in parts if getattr(self.model, part) is not None for p in getattr(self.model, part).parameters()
         ]
@@ -180,9 +179,12 @@ class _Run:
         clips = rng.integers(0, len(self.videos), c.find_clips)
         start, other = (int(rng.integers(0, self.videos.shape[0] - length + 1)) for length in (c.find_frames, 1))
         frames, another = (torch.from_numpy(self.videos.read(clips, t, t + n)) for t, n in ((start, c.find_frames), (other, 1)))
+        still = None if self.still is None else self.still[clips]
+        if self.model.config.jepa:
+            with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
+                return jepa_loss(self.model, frames, another, still, torch.Generator().manual_seed(step)), clips
         straighten = c.straighten * float(np.clip(3 * share - 0.6, 0, 1))  # first find, then straighten
         light = torch.from_numpy(1 - c.flicker * rng.random((*frames.shape[:2], 2, 2), np.float32)) if c.flicker else None
-        still = None if self.still is None else self.still[clips]
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
             return find_loss(self.model, frames, another, straighten, still, light), clips
 
