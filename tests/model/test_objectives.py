@@ -20,7 +20,7 @@ class GivenPaths:
     def __init__(self, points, grey):
         self.points, self.grey = points, grey
 
-    def encode(self, frames, light=None):
+    def encode(self, frames, light=None, still=None):
         return self.points, torch.zeros(*frames.shape[:2], 4)
 
     def paint(self, points, appearance, still):

@@ -276,6 +276,8 @@ def test_dimming_takes_contrast_away_where_it_is_told_to():
     torch.testing.assert_close(dimmed(frames, torch.ones(CLIPS, 2, 2, 2)), frames)
     middle = frames.flatten(3).median(-1)[0][..., None, None]
     torch.testing.assert_close(dimmed(frames, torch.full((CLIPS, 2, 1, 1), 0.25)) - middle, 0.25 * (frames - middle))
+    still = torch.rand_like(frames[:, :1])
+    torch.testing.assert_close(dimmed(frames, torch.full((CLIPS, 2, 1, 1), 0.25), still) - still, 0.25 * (frames - still))
     left = dimmed(frames, torch.tensor([0.0, 1.0]).expand(CLIPS, 2, 2, 2)) - middle
     assert (left[..., 0].abs() < 1e-6).all()
     torch.testing.assert_close(left[..., -1], (frames - middle)[..., -1])

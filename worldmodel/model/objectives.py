@@ -25,10 +25,10 @@ def find_loss(model: WorldModel, frames, another, straighten: float, still=None,
         still: the clips' still pictures, uint8 (B, H, W, C), for a model that paints over them.
         straighten: weight of the third difference of the points, as a share of their spread (label-free smoothness:
             a body in flight has none; a relative penalty cannot be escaped by shrinking). 0 until the body is found.
-        light: shares (B, L, h, w) of the contrast that the encoder gets to see in parts of each frame; None for all of it.
+        light: shares (B, L, h, w) of the contrast (to a still picture) that the encoder gets to see in parts of each frame.
             The frames to be painted keep theirs, and a path is to be straight through the flicker.
     """
-    points, _ = model.encode(frames, light)
+    points, _ = model.encode(frames, light, still)
     _, appearance = model.encode(another)
     shown = [0, points.shape[1] // 2]
     target = to_pixels(frames[:, shown], points.device)

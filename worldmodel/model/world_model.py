@@ -126,8 +126,11 @@ class WorldModel(nn.Module):
         more = 2 * self.config.constants if self.evidence else self.dynamics.size
         return 4 * self.config.points + more + self.config.appearance
 
-    def encode(self, frames, light=None) -> tuple[torch.Tensor, torch.Tensor]:
+    def encode(self, frames, light=None, still=None) -> tuple[torch.Tensor, torch.Tensor]:
         """Frame by frame: uint8 (B, T, H, W, C) -> points (B, T, D), appearance (B, T, A).
+
+        Args:
+            light, still: as of `find_loss`; for training alone.
 
         Raises:
             ConfigError: the frames have another shape or type than the model was built for.
@@ -138,7 +141,7 @@ class WorldModel(nn.Module):
             raise ConfigError(f"frames {found}: this model takes uint8 (B, T, {c.size}, {c.size}, {c.channels})")
         batch = to_pixels(frames, self.device)
         if light is not None:
-            batch = dimmed(batch, light.to(self.device))
+            batch = dimmed(batch, light.to(self.device), None if still is None else to_pixels(still[:, None], self.device))
         points, appearance = self.encoder(batch.flatten(0, 1).contiguous(memory_format=torch.channels_last))
         return points.unflatten(0, batch.shape[:2]), appearance.unflatten(0, batch.shape[:2])
 
@@ -265,10 +268,13 @@ def to_pixels(frames, device) -> torch.Tensor:
     return frames.to(device).movedim(-1, -3).float() / 255
 
 
-def dimmed(frames: torch.Tensor, light: torch.Tensor) -> torch.Tensor:
-    """Frames (B, T, C, H, W) whose contrast to their own median is ``light`` (B, T, h, w) times as great, smoothly between."""
+def dimmed(frames: torch.Tensor, light: torch.Tensor, still: torch.Tensor | None = None) -> torch.Tensor:
+    """Frames (B, T, C, H, W) whose contrast to ``still`` (B, 1, C, H, W) is ``light`` (B, T, h, w) times as great, smoothly.
+
+    Without a still picture the median of each frame stands for it: in a plain scene, the ground.
+    """
     light = F.interpolate(light, frames.shape[-2:], mode="bilinear", align_corners=True).unsqueeze(2)
-    middle = frames.flatten(3).median(-1)[0][..., None, None]
+    middle = frames.flatten(3).median(-1)[0][..., None, None] if still is None else still
     return middle + (frames - middle) * light
 
 
