@@ -83,7 +83,7 @@ class Exact:
 
     def state(self, place, speed, belief):
         other = torch.zeros(*place.shape[:2], 1)
-        return LatentState(torch.tensor(place @ self.mix + 0.5), torch.tensor(speed @ self.mix), other, belief, other)
+        return LatentState(torch.tensor(place @ self.mix + 0.5), torch.tensor(speed @ self.mix), other, belief, other, other)
 
     def imagine(self, state, steps, belief):
         back = np.linalg.pinv(self.mix)

@@ -64,7 +64,7 @@ def imagine_fall(model, starts: Starts, belief: Belief | None = None, batch: int
         path = state.apply(lambda a, b: torch.cat([a, b], 1), model.imagine(state, STEPS, belief[rows]))
         place, light = find_body(model, path)
         paths.append(place)
-        sizes.append(np.sqrt(light[:, :11] / np.pi))
+        sizes.append(np.sqrt(np.maximum(light[:, :11], 0) / np.pi))
     return np.concatenate(paths) * starts.metres, np.concatenate(sizes) * starts.metres
 
 
