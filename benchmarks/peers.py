@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from worldmodel.model.sigreg import sigreg
+
 
 class Block(nn.Module):
     """A transformer block; with ``conditioned``, scaled, shifted and gated by an action's embedding."""
@@ -57,16 +59,7 @@ class LeWorldModel(nn.Module):
         for block in self.predictor:
             h = block(h, condition)
         guess = self.foretell(h.flatten(0, 1)).unflatten(0, (b, t - 1))
-        return F.mse_loss(guess, z[:, 1:]) + 0.1 * sigreg(z)
-
-
-def sigreg(z, projections=1024, knots=17):
-    """Epps-Pulley distance of random projections of z (B, T, D), per time step, from the standard normal."""
-    directions = F.normalize(torch.randn(z.shape[-1], projections), dim=0)
-    t = torch.linspace(0, 3, knots)
-    angle = (z.float() @ directions).unsqueeze(-1) * t
-    away = (angle.cos().mean(0) - torch.exp(-(t**2) / 2)) ** 2 + angle.sin().mean(0) ** 2
-    return torch.trapezoid(away * torch.exp(-(t**2) / 2), t).mean() * len(z)
+        return F.mse_loss(guess, z[:, 1:]) + 0.1 * len(z) * sigreg(z)
 
 
 class Rssm(nn.Module):

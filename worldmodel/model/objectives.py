@@ -30,11 +30,7 @@ def find_loss(model: WorldModel, frames, another, straighten: float, still=None,
     """
     points, _ = model.encode(frames, light, still)
     _, appearance = model.encode(another)
-    shown = [0, points.shape[1] // 2]
-    target = to_pixels(frames[:, shown], points.device)
-    still = None if still is None else still[:, None].expand(-1, 2, -1, -1, -1)
-    painted = model.paint(points[:, shown], appearance.expand(-1, 2, -1), still)
-    reconstruction = F.mse_loss(painted, target) * target[0, 0].numel() / 100
+    reconstruction = _reconstruction(model, frames, points, appearance, still)
     spread = points.std((0, 1))
     third = points[:, 3:] - 3 * points[:, 2:-1] + 3 * points[:, 1:-2] - points[:, :-3]
     straightness = (torch.sqrt(third**2 + 1e-8) / (spread + 1e-2)).mean()
@@ -44,6 +40,15 @@ def find_loss(model: WorldModel, frames, another, straighten: float, still=None,
         "straightness": straightness,
         "spread": spread.min(),
     }
+
+
+def _reconstruction(model: WorldModel, frames, points, appearance, still) -> torch.Tensor:
+    """Squared error of the first and the middle frame of each stretch, painted with an appearance (B, 1, A)."""
+    shown = [0, points.shape[1] // 2]
+    target = to_pixels(frames[:, shown], points.device)
+    still = None if still is None else still[:, None].expand(-1, 2, -1, -1, -1)
+    painted = model.paint(points[:, shown], appearance.expand(-1, 2, -1), still)
+    return F.mse_loss(painted, target) * target[0, 0].numel() / 100
 
 
 def jepa_loss(
@@ -57,12 +62,7 @@ def jepa_loss(
     z = torch.cat([points * PLACE_SPREAD, appearance], -1)
     foretold = F.mse_loss(model.predictor(z), z[:, 3:])
     even = sigreg(z, generator)
-    shown = [0, points.shape[1] // 2]
-    _, appearance = model.encode(another)
-    still = None if still is None else still[:, None].expand(-1, 2, -1, -1, -1)
-    target = to_pixels(frames[:, shown], points.device)
-    painted = model.paint(points[:, shown].detach(), appearance.expand(-1, 2, -1).detach(), still)
-    reconstruction = F.mse_loss(painted, target) * target[0, 0].numel() / 100
+    reconstruction = _reconstruction(model, frames, points.detach(), model.encode(another)[1].detach(), still)
     loss = foretold + SIGREG * even + reconstruction
     return {"loss": loss, "foretold": foretold, "sigreg": even, "reconstruction": reconstruction, "spread": z.std((0, 1)).min()}
 
