@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from worldmodel.control import ActorCriticConfig, DreamEnv, Policy, learn_to_act, load_policy, save_policy
-from worldmodel.control.actor_critic import imagine_path
+from worldmodel.control.actor_critic import live, surrogate
 from worldmodel.settings import ConfigError, TrainingDiverged
 
 SMALL = ActorCriticConfig(updates=120, horizon=8, width=16, rate=3e-3)
@@ -17,7 +17,7 @@ SMALL = ActorCriticConfig(updates=120, horizon=8, width=16, rate=3e-3)
 class PointToOrigin:
     """A point on a line: an action moves it by up to 0.3, and every step costs its squared distance from 0.
 
-    Differentiable, cut off after ``limit`` steps; a point beyond 3 has fallen off. Keeps what it gave, for oracles.
+    Cut off after ``limit`` steps; a point beyond 3 has fallen off. Keeps what it gave, for oracles.
     """
 
     single_action_space = SimpleNamespace(shape=(1,))
@@ -46,10 +46,6 @@ class PointToOrigin:
         self.over = terminated | truncated
         self.log.append((reward.detach(), end.detach(), fresh))
         return x, reward, terminated, truncated, {"end_probability": end}
-
-    def detach(self):
-        self.x = self.x.detach()
-        return self.x
 
 
 def mean_reward(act):
@@ -100,7 +96,7 @@ def walk(limit, horizon=10, seed=0, **options):
     torch.nn.init.normal_(policy.critic[-1].weight)  # values that matter
     features, _ = env.reset(seed=seed)
     start = torch.zeros(7, dtype=torch.bool)
-    path, _ = imagine_path(env, policy, policy.critic, features, start, config, torch.Generator().manual_seed(seed))
+    path, *_ = live(env, policy, policy.critic, features, start, config, torch.Generator().manual_seed(seed))
     rewards, ends, fresh_steps = (torch.stack(part).numpy().astype(float) for part in zip(*env.log))
     values = policy.value(torch.cat([path.features, env.x[None]])).detach().numpy().astype(float)
     return path, rewards, ends, fresh_steps, values, config
@@ -132,24 +128,40 @@ def test_no_return_leaks_from_the_next_episode_into_the_last_one():
     env, policy = Jackpot(n=7, limit=4), Policy(1, 1, 16)
     features, _ = env.reset(seed=0)
     start = torch.zeros(7, dtype=torch.bool)
-    path, _ = imagine_path(env, policy, policy.critic, features, start, replace(SMALL, horizon=10), torch.Generator())
+    path, *_ = live(env, policy, policy.critic, features, start, replace(SMALL, horizon=10), torch.Generator())
     fresh = torch.stack([entry[2] for entry in env.log])
     later = torch.cumsum(fresh, 0) > 0
     assert path.returns[~later].abs().max() < 1e3 and path.returns[later & ~fresh].abs().max() > 1e5
 
 
-def test_the_next_episode_sends_no_gradient_back_into_the_last_one():
+def test_the_advantage_is_the_return_above_the_value():
+    path, _, _, _, values, _ = walk(limit=4)
+    np.testing.assert_allclose(path.advantage, path.returns.numpy() - values[:-1], atol=1e-5)
+
+
+def test_before_an_update_the_actor_goes_up_the_policy_gradient():
+    """The ratio is then 1 everywhere, and its gradient that of the log-probability times the advantage (Williams 1992)."""
+    path, *_, config = walk(limit=4, entropy=0.0)
+    torch.manual_seed(0)  # the weights with which `walk` walked
+    policy = Policy(1, 1, 16)
+    torch.nn.init.normal_(policy.critic[-1].weight)
+    normal = torch.distributions.Normal(policy.distribution(path.features)[0], policy.distribution(path.features)[1].exp())
+    expected = -(path.weight * path.advantage / 2.0 * normal.log_prob(path.drawn).sum(-1)).mean()
+    weights = list(policy.actor.parameters())
+    for mine, theirs in zip(
+        torch.autograd.grad(surrogate(policy, path, 2.0, config), weights), torch.autograd.grad(expected, weights)
+    ):
+        torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-4)
+
+
+def test_an_action_already_made_likelier_by_the_clip_is_pushed_no_further():
+    path, *_, config = walk(limit=100, entropy=0.0)
+    gained = replace(path, log_probability=path.log_probability - 1, advantage=torch.ones_like(path.advantage))  # ratio e
     torch.manual_seed(0)
-    env, policy, fresh = PointToOrigin(n=7, limit=4), Policy(1, 1, 16), torch.zeros(7, dtype=torch.bool)
-    start = env.reset(seed=0)[0].requires_grad_()
-    path, _ = imagine_path(env, policy, policy.critic, start, fresh, replace(SMALL, horizon=10), torch.Generator())
-    began = torch.stack([entry[2] for entry in env.log])
-    later = (torch.cumsum(began, 0) > 0) & ~began
-
-    def slope(where):
-        return torch.autograd.grad(path.returns[where].sum(), start, retain_graph=True)[0]
-
-    assert (slope(later) == 0).all() and (slope(~later & ~began) != 0).all()
+    policy = Policy(1, 1, 16)
+    loss = surrogate(policy, gained, 1.0, config)
+    assert loss.item() == pytest.approx(-(1 + config.clip))
+    assert all((slope == 0).all() for slope in torch.autograd.grad(loss, list(policy.actor.parameters())))
 
 
 def test_a_policy_takes_arrays_and_tensors_and_stays_in_range():
@@ -161,8 +173,7 @@ def test_a_policy_takes_arrays_and_tensors_and_stays_in_range():
     assert action.shape == (20, 2) and action.abs().max() <= 1
     as_array = policy.act(features.numpy())
     assert isinstance(as_array, np.ndarray) and np.array_equal(as_array, action.numpy())
-    sampled, _ = policy.sample(features, torch.Generator().manual_seed(0))
-    assert sampled.abs().max() <= 1 and sampled.requires_grad
+    assert policy.sample(features, torch.Generator().manual_seed(0)).shape == (20, 2)
 
 
 def test_a_feature_that_never_varies_does_no_harm():

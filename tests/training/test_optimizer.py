@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from worldmodel.training.optimizer import LEAST, SHARE, optimizers, set_rate
+from worldmodel.training.optimizer import HEAD_SHARE, LEAST, SHARE, optimizers, set_rate
 
 
 @pytest.fixture
@@ -40,3 +40,11 @@ def test_an_update_of_a_matrix_moves_all_directions_alike(parameters):
         optimizer.step()
     moved, wanted = torch.linalg.svdvals(matrix.detach() - before), torch.linalg.svdvals(gradient)
     assert moved.max() / moved.min() < 10 < 50 < wanted.max() / wanted.min()
+
+
+def test_a_head_with_few_examples_learns_slowly_and_not_by_muon(parameters):
+    adamw, muon = found = optimizers(parameters[1:] + [torch.nn.Parameter(torch.randn(9, 9))], 0.1, 0.0, parameters[:1])
+    rest, head = adamw.param_groups
+    set_rate(found, 0.02)
+    assert head["params"] == parameters[:1] and head["lr"] == HEAD_SHARE * 0.02 and head["weight_decay"] > rest["weight_decay"]
+    assert muon.param_groups[0]["params"][0].shape == (9, 9)

@@ -18,8 +18,7 @@ class DreamEnv(VectorEnv):
     """Observations are features (N, F), the `LatentState.vector`; actions (N, A) in [-1, 1]; both tensors on the model's device.
 
     A dream begins at a random moment of a logged clip, with what had been seen by then. Rewards and ends come from the
-    model's heads. Steps can be differentiated: a reward carries its gradient back to the actions before it that ask for
-    one; plain actions keep no history. As in `PhysicsEnv`, the step after an end starts the next episode and ignores its action.
+    model's heads. As in `PhysicsEnv`, the step after an end starts the next episode and ignores its action.
     """
 
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -57,8 +56,9 @@ class DreamEnv(VectorEnv):
         self.over = torch.zeros_like(self.age, dtype=torch.bool)
         return self.state.vector()[:, 0], {}
 
+    @torch.no_grad()
     def step(self, actions):
-        """As in Gymnasium; ``info["end_probability"]`` (N,) is the soft form of ``terminated``, with its gradient."""
+        """As in Gymnasium; ``info["end_probability"]`` (N,) is the soft form of ``terminated``."""
         if self.state is None:
             raise ConfigError("reset the environment before the first step")
         fresh = self.over
@@ -68,24 +68,17 @@ class DreamEnv(VectorEnv):
         actions = actions.masked_fill(fresh.unsqueeze(1), 0.0)
         if not (torch.isfinite(actions).all() and (actions.abs() <= 1).all()):
             raise ConfigError("an action must be finite and lie in [-1, 1]")
-        asked = torch.is_grad_enabled() and (actions.requires_grad or self.state.points.requires_grad)
-        with torch.set_grad_enabled(asked):
-            after = self.model.imagine(self.state, actions.unsqueeze(1))
-            reward, end = (value[:, 0] for value in self.model.reward(after))
+        after = self.model.imagine(self.state, actions.unsqueeze(1))
+        reward, end = (value[:, 0] for value in self.model.reward(after))
         if fresh.any():
             after = after.apply(lambda old, new: torch.where(fresh.view(-1, 1, 1), new, old), self._draw())
             reward, end = reward.masked_fill(fresh, 0.0), end.masked_fill(fresh, 0.0)
         self.state = after
         self.age = torch.where(fresh, 0, self.age + 1)
-        terminated = end.detach() > 0.5
+        terminated = end > 0.5
         truncated = (self.age >= self.limit) & ~terminated
         self.over = terminated | truncated
         return after.vector()[:, 0], reward, terminated, truncated, {"end_probability": end}
-
-    def detach(self) -> torch.Tensor:
-        """Cut the gradient's way back beyond this moment; returns the present observation (N, F)."""
-        self.state = self.state.apply(torch.detach)
-        return self.state.vector()[:, 0]
 
     def _draw(self) -> LatentState:
         which = self.starts[torch.from_numpy(self.np_random.integers(0, len(self.starts), self.num_envs))]

@@ -6,12 +6,14 @@ import torch
 import torch.nn.functional as F
 
 from .belief import PRIOR_WEIGHT, SPEED_SCALE, Belief
+from .ranks import whole
 from .sigreg import sigreg
 from .world_model import LatentState, WorldModel, to_pixels
 
 PIXEL_ERROR = 0.1  # px; open-loop errors count linearly above it, so that rare misses at contacts do not drown flight
 SIGREG = 10.0  # weight of `sigreg`; the test statistic of a batch of 100 would have 0.1
 PLACE_SPREAD = 2.0  # points lie within -1 and 1: brings them to the spread that `sigreg` asks for
+FLAT = 0.01  # a latent that varies less, over clips and times, tells nothing: the share of them is logged as ``flat``
 SPARE = 0.1  # weight of what the networks add to a body that is accelerated evenly, in 1/SPEED_SCALE of a picture's half
 
 
@@ -31,6 +33,7 @@ def find_loss(model: WorldModel, frames, another, straighten: float, still=None,
     points, _ = model.encode(frames, light, still)
     _, appearance = model.encode(another)
     reconstruction = _reconstruction(model, frames, points, appearance, still)
+    points = whole(points)
     spread = points.std((0, 1))
     third = points[:, 3:] - 3 * points[:, 2:-1] + 3 * points[:, 1:-2] - points[:, :-3]
     straightness = (torch.sqrt(third**2 + 1e-8) / (spread + 1e-2)).mean()
@@ -38,7 +41,7 @@ def find_loss(model: WorldModel, frames, another, straighten: float, still=None,
         "loss": reconstruction + straighten * straightness,
         "reconstruction": reconstruction,
         "straightness": straightness,
-        "spread": spread.min(),
+        "flat": (spread < FLAT).float().mean(),
     }
 
 
@@ -48,7 +51,7 @@ def _reconstruction(model: WorldModel, frames, points, appearance, still) -> tor
     target = to_pixels(frames[:, shown], points.device)
     still = None if still is None else still[:, None].expand(-1, 2, -1, -1, -1)
     painted = model.paint(points[:, shown], appearance.expand(-1, 2, -1), still)
-    return F.mse_loss(painted, target) * target[0, 0].numel() / 100
+    return whole((painted - target).square().sum((2, 3, 4))).mean() / 100
 
 
 def jepa_loss(
@@ -60,11 +63,11 @@ def jepa_loss(
     """
     points, appearance = model.encode(frames)
     z = torch.cat([points * PLACE_SPREAD, appearance], -1)
-    foretold = F.mse_loss(model.predictor(z), z[:, 3:])
+    foretold = whole((model.predictor(z) - z[:, 3:]).square().mean((1, 2))).mean()
     even = sigreg(z, generator)
     reconstruction = _reconstruction(model, frames, points.detach(), model.encode(another)[1].detach(), still)
-    loss = foretold + SIGREG * even + reconstruction
-    return {"loss": loss, "foretold": foretold, "sigreg": even, "reconstruction": reconstruction, "spread": z.std((0, 1)).min()}
+    loss, flat = foretold + SIGREG * even + reconstruction, (whole(z).std((0, 1)) < FLAT).float().mean()
+    return {"loss": loss, "foretold": foretold, "sigreg": even, "reconstruction": reconstruction, "flat": flat}
 
 
 def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torch.Tensor, ends: torch.Tensor, horizon: int):
@@ -140,8 +143,8 @@ def additions(model: WorldModel, seen: LatentState, begin: LatentState, path: La
 
 def _mean(error: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
     """The mean size of errors (B, T, D) over the moments (B, T) that are ``valid``, or over all."""
-    size = error.abs().mean(-1)
-    return size.mean() if valid is None else (size * valid).sum() / valid.sum().clamp(min=1)
+    size = whole(error.abs().mean(-1))
+    return size.mean() if valid is None else (size * whole(valid)).sum() / whole(valid).sum().clamp(min=1)
 
 
 def outcome_loss(model: WorldModel, state: LatentState, rewards, ends, valid) -> torch.Tensor:
@@ -149,4 +152,5 @@ def outcome_loss(model: WorldModel, state: LatentState, rewards, ends, valid) ->
     running, final, end = model.outcome(state)
     reward = torch.where(ends > 0.5, final, running)
     each = (reward - rewards) ** 2 + F.binary_cross_entropy_with_logits(end, ends, reduction="none")
+    each, valid = whole(each), whole(valid)
     return (each * valid).sum() / valid.sum().clamp(min=1)

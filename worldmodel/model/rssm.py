@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .memory import join
+from .ranks import whole
 
 FREE_NATS = 1.0  # below this the two count as near enough
 PRIOR_SHARE, POSTERIOR_SHARE = 1.0, 0.1  # KL balance of DreamerV3: the prior is to move to the posterior, hardly the reverse
@@ -43,9 +44,9 @@ class RssmDynamics(nn.Module):
     def losses(self, points, actions, scale: float) -> dict[str, torch.Tensor]:
         """The variational bound of clips (B, T, D): squared error of the points, ``scale`` to a picture's half, and the KLs."""
         memory, priors, posteriors = self._posteriors(points, actions, None)
-        error = ((self.head(memory) - points) * scale).square().sum(-1).mean()
-        dynamic = self.divergence(posteriors.detach(), priors).mean().clamp(min=FREE_NATS)
-        representation = self.divergence(posteriors, priors.detach()).mean().clamp(min=FREE_NATS)
+        error = whole(((self.head(memory) - points) * scale).square().sum(-1)).mean()
+        dynamic = whole(self.divergence(posteriors.detach(), priors)).mean().clamp(min=FREE_NATS)
+        representation = whole(self.divergence(posteriors, priors.detach())).mean().clamp(min=FREE_NATS)
         kl = PRIOR_SHARE * dynamic + POSTERIOR_SHARE * representation
         return {"loss": error + kl, "reconstruction": error, "kl": dynamic}
 

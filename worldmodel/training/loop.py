@@ -1,7 +1,8 @@
 """Fit a world model to videos, in two phases: find what moves (encoder, decoder), then foretell it (evidence, dynamics).
 
 The second phase runs on latents that were encoded once, and so costs no convolutions. What a step draws follows from
-(seed, phase, step) alone: a resumed run needs no generator state to go on bit for bit.
+(seed, phase, step) alone: a resumed run needs no generator state to go on bit for bit, and the ranks of a run under `torchrun`
+draw the same clips, of which each takes its share.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import math
 import signal
 import time
+import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from tqdm import tqdm
 
 from ..model import WorldModel, WorldModelConfig
 from ..model.objectives import find_loss, jepa_loss, predict_loss
+from ..model.ranks import average_gradients, join_ranks, rank_and_ranks, whole
 from ..model.world_model import still_picture
 from ..settings import ConfigError, TrainingDiverged, check_config, choose_device, generator
 from ..videos import Videos
@@ -81,8 +84,10 @@ def fit(
         sizes: the model; size, channels, actions and rewards are taken from the videos.
         out: a folder for checkpoints and log; a run found there goes on where it was saved.
 
+    Under ``torchrun`` every process calls this alike; the first of them saves, and all return the same model.
+
     Raises:
-        ConfigError: the clips are too short, or ``out`` holds a run with other settings.
+        ConfigError: the clips are too short, ``out`` holds a run with other settings, or the ranks cannot share a step evenly.
         TrainingDiverged: a loss that is not finite, naming step and clips; the last checkpoint stays.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after a checkpoint was saved.
     """
@@ -91,7 +96,9 @@ def fit(
         raise ConfigError(f"{len(videos)} clips of {videos.shape[0]} frames: training needs clips of {shortest} frames or more")
     size = videos.shape[1]
     sizes = replace(sizes, size=size, channels=videos.shape[3], actions=videos.action_size, rewards=videos.rewards is not None)
-    device = choose_device(device)
+    device = join_ranks(choose_device(device))
+    if config.find_clips % rank_and_ranks()[1] or config.predict_clips % rank_and_ranks()[1]:
+        raise ConfigError(f"find_clips and predict_clips must be multiples of the {rank_and_ranks()[1]} ranks")
     torch.manual_seed(config.seed)
     model = WorldModel(sizes).to(device)
     run = _Run(model, videos, config, device, Path(out) if out else None, progress, tensorboard)
@@ -107,10 +114,11 @@ class _Run:
 
     def __init__(self, model, videos, config, device, out, progress, tensorboard):
         self.model, self.videos, self.config, self.device, self.out = model, videos, config, device, out
-        self.progress, self.step, self.optimizers, self.still = progress, 0, None, None
+        self.rank, self.ranks = rank_and_ranks()
+        self.progress, self.step, self.optimizers, self.still = progress and self.rank == 0, 0, None, None
         self.about = {"fit": asdict(config), "videos": videos.digest}
         self.updating, self.asked_to_stop = False, False
-        self.log = Log(out, tensorboard)
+        self.log = Log(out if self.rank == 0 else None, tensorboard)
         self.bf16 = config.bf16 and has_bf16(device)
 
     def resume(self):
@@ -126,11 +134,9 @@ class _Run:
         """Steps [begin, end) with one optimiser and one learning-rate schedule; passes over what a resumed run has done."""
         if self.step >= end:
             return
-        parts = {"find": ["encoder", "decoder", "predictor"], "predict": ["evidence", "dynamics", "outcome"]}[name]
-        parameters = [
-            p for part in parts if getattr(self.model, part) is not None for p in getattr(self.model, part).parameters()
-        ]
-        self.optimizers = optimizers(parameters, rate, self.config.weight_decay)
+        parts = {"find": ["encoder", "decoder", "predictor"], "predict": ["evidence", "dynamics"]}[name]
+        trained, heads = self.parameters(*parts), self.parameters("outcome") if name == "predict" else []
+        self.optimizers, parameters = optimizers(trained, rate, self.config.weight_decay, heads), trained + heads
         if self.step > begin:
             checkpoint.load_optimizers(self.out, self.optimizers)
         if name == "predict":
@@ -151,6 +157,7 @@ class _Run:
                 for optimizer in self.optimizers:
                     optimizer.zero_grad()
                 losses["loss"].backward()
+                average_gradients(parameters)
                 norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0).item()
                 if not math.isfinite(norm):  # a step along it would spoil the weights that the next checkpoint saves
                     raise TrainingDiverged(f"step {step} ({name}): the gradient's norm is {norm}; clips {clips[:8].tolist()} ...")
@@ -164,27 +171,35 @@ class _Run:
                     values = {key: value.item() for key, value in losses.items()}
                     self.log.write(step=self.step, phase=name, seconds=time.perf_counter() - started, **values)
                     bar.set_postfix(loss=f"{values['loss']:.3f}")
+                    if values.get("flat", 0) > 0.5 and share > 0.5:
+                        told = f"step {step} ({name}): collapsed, {values['flat']:.0%} of the latents hardly vary"
+                        warnings.warn(told, stacklevel=2)
                 if self.step % self.config.save_every == 0 or self.step == end:
                     self.save()
         except KeyboardInterrupt:
             self.save()
             raise
 
+    def parameters(self, *parts):
+        return [p for part in parts if getattr(self.model, part) is not None for p in getattr(self.model, part).parameters()]
+
     def save(self):
-        if self.out is not None:
+        if self.out is not None and self.rank == 0:
             checkpoint.save(self.model, self.out, self.step, self.optimizers, **self.about)
 
     def find_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 0, step)
-        clips = rng.integers(0, len(self.videos), c.find_clips)
+        clips, mine = rng.integers(0, len(self.videos), c.find_clips), slice(self.rank, None, self.ranks)
         start, other = (int(rng.integers(0, self.videos.shape[0] - length + 1)) for length in (c.find_frames, 1))
+        light = 1 - c.flicker * rng.random((len(clips), c.find_frames, 2, 2), np.float32) if c.flicker else None
+        clips = clips[mine]
         frames, another = (torch.from_numpy(self.videos.read(clips, t, t + n)) for t, n in ((start, c.find_frames), (other, 1)))
         still = None if self.still is None else self.still[clips]
         if self.model.config.jepa:
             with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
                 return jepa_loss(self.model, frames, another, still, torch.Generator().manual_seed(step)), clips
         straighten = c.straighten * float(np.clip(3 * share - 0.6, 0, 1))  # first find, then straighten
-        light = torch.from_numpy(1 - c.flicker * rng.random((*frames.shape[:2], 2, 2), np.float32)) if c.flicker else None
+        light = None if light is None else torch.from_numpy(light[mine])
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
             return find_loss(self.model, frames, another, straighten, still, light), clips
 
@@ -193,6 +208,7 @@ class _Run:
         clips, frames = rng.integers(0, len(self.videos), c.predict_clips), self.videos.shape[0]
         starts = rng.integers(FIRST, frames - c.horizon, (c.predict_clips, c.starts))
         ends = np.where(rng.random(starts.shape) < 0.5, rng.integers(c.horizon, frames, starts.shape), starts)
+        clips, starts, ends = (drawn[self.rank :: self.ranks] for drawn in (clips, starts, ends))
         batch = {name: values[clips] for name, values in self.clips.items()}
         starts, ends = torch.from_numpy(starts).to(self.device), torch.from_numpy(ends).to(self.device)
         return predict_loss(self.model, batch, starts, ends, c.horizon), clips
@@ -201,8 +217,12 @@ class _Run:
 @torch.no_grad()
 def encode_all(model: WorldModel, videos: Videos, batch: int = 32) -> dict[str, torch.Tensor]:
     """Every clip as latents, with its log: what `predict_loss` takes, on the model's device."""
-    parts = [model.encode(videos.read(np.arange(i, min(i + batch, len(videos))))) for i in range(0, len(videos), batch)]
+    rank, ranks = rank_and_ranks()
+    mine = np.arange(rank, rank + -(-len(videos) // ranks) * ranks, ranks) % len(videos)  # all ranks get as many
+    parts = [model.encode(videos.read(mine[i : i + batch])) for i in range(0, len(mine), batch)]
     clips = {"points": torch.cat([p for p, _ in parts]), "appearance": torch.cat([a for _, a in parts])}
+    for name, values in clips.items():  # of ranks in turn -> in the order of the clips
+        clips[name] = whole(values).unflatten(0, (ranks, -1)).transpose(0, 1).flatten(0, 1)[: len(videos)]
     if not all(torch.isfinite(value).all() for value in clips.values()):
         raise TrainingDiverged("the encoder's latents are not finite")
     if videos.action_size:

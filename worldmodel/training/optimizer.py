@@ -1,6 +1,7 @@
 """The optimiser: Muon for matrices, AdamW for all else. A third of the steps that AdamW alone needs to foretell as well.
 
 Muon (Jordan et al. 2024) makes each update of a matrix orthogonal, so that rare directions learn as fast as common ones.
+That is good where examples abound, and bad where a few hundred could be learned by heart: such heads learn by AdamW, slowly.
 """
 
 from __future__ import annotations
@@ -8,22 +9,31 @@ from __future__ import annotations
 import torch
 
 SHARE = 0.25  # AdamW's learning rate, as a share of Muon's
+HEAD_SHARE = 0.04  # that of the heads that learn from few examples
+HEAD_DECAY = 1e-2  # their weight decay
 LEAST = 8  # rows or columns; what is smaller is no matrix to Muon
 
 
-def optimizers(parameters, rate: float, weight_decay: float) -> list[torch.optim.Optimizer]:
-    """One for the matrices among the parameters and one for the rest; `set_rate` sets the pace of both."""
+def optimizers(parameters, rate: float, weight_decay: float, heads=()) -> list[torch.optim.Optimizer]:
+    """One for the matrices among the parameters and one for the rest; `set_rate` sets the pace of both.
+
+    Args:
+        heads: parameters that have few examples to learn from.
+    """
     matrices, others = [], []
     for parameter in parameters:
         (matrices if parameter.ndim == 2 and min(parameter.shape) >= LEAST else others).append(parameter)
-    found = [torch.optim.AdamW(others, SHARE * rate, weight_decay=weight_decay)]
+    groups = [{"params": others, "share": SHARE}, {"params": list(heads), "share": HEAD_SHARE, "weight_decay": HEAD_DECAY}]
+    found = [torch.optim.AdamW([group for group in groups if group["params"]], rate, weight_decay=weight_decay)]
     if matrices:
-        found.append(torch.optim.Muon(matrices, rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
+        groups = [{"params": matrices, "share": 1.0}]
+        found.append(torch.optim.Muon(groups, rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
+    set_rate(found, rate)
     return found
 
 
 def set_rate(found: list[torch.optim.Optimizer], rate: float) -> None:
-    """The learning rate of the matrices, and with it AdamW's share of it."""
+    """The learning rate of the matrices, and with it the others' shares of it."""
     for optimizer in found:
         for group in optimizer.param_groups:
-            group["lr"] = rate if isinstance(optimizer, torch.optim.Muon) else SHARE * rate
+            group["lr"] = group["share"] * rate

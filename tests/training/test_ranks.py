@@ -1,0 +1,121 @@
+"""Data-parallel training with two real processes: the losses of one, resuming with another number, and the loss of a rank."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from worldmodel.model import WorldModel
+from worldmodel.training import fit, load
+from worldmodel.videos import Film, film
+
+PROGRAM = """
+import json, sys
+from worldmodel.model import WorldModelConfig
+from worldmodel.training import FitConfig, fit
+from worldmodel.videos import Videos
+videos, out, config, sizes = sys.argv[1], sys.argv[2], *map(json.loads, sys.argv[3:])
+fit(Videos.open(videos), FitConfig(**config), WorldModelConfig(**sizes), out, device="cpu")
+"""
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    return film(Film("lander", 31, 24), tmp_path_factory.mktemp("lander"), progress=False)
+
+
+@pytest.fixture(scope="module")
+def exact(tiny_fit):
+    """In float32: a bfloat16 product may round otherwise in a smaller batch."""
+    return replace(tiny_fit, bf16=False)
+
+
+def command(videos, out, config, sizes, *options):
+    program = Path(out).with_suffix(".py")
+    program.write_text(PROGRAM)
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *options]
+    return [*start, str(program), str(videos.path), str(out), json.dumps(asdict(config)), json.dumps(asdict(sizes))]
+
+
+def run_two(*arguments):
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command(*arguments), env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def losses(out):
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def test_two_processes_have_the_losses_of_one(videos, exact, sizes, tmp_path):
+    fit(videos, exact, sizes, tmp_path / "one", device="cpu", progress=False)
+    run_two(videos, tmp_path / "two", exact, sizes)
+    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+    assert [line["step"] for line in one] == [line["step"] for line in two] and one
+    for mine, theirs in zip(one, two):
+        assert mine.keys() == theirs.keys()
+        assert all(
+            mine[name] == pytest.approx(theirs[name], rel=1e-5, abs=1e-5) for name in mine if name not in ("seconds", "phase")
+        )
+
+
+@pytest.mark.parametrize("family", [{"jepa": True}, {"dynamics": "kinematic"}], ids=str)
+def test_so_do_the_other_families(videos, exact, sizes, tmp_path, family):
+    sizes, config = replace(sizes, **family), replace(exact, find_steps=4, predict_steps=4)
+    fit(videos, config, sizes, tmp_path / "one", device="cpu", progress=False)
+    run_two(videos, tmp_path / "two", config, sizes)
+    for mine, theirs in zip(losses(tmp_path / "one"), losses(tmp_path / "two"), strict=True):
+        assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-5, abs=1e-5)
+
+
+def test_a_run_goes_on_with_another_number_of_processes(videos, exact, sizes, tmp_path):
+    """Two begin and are stopped after the first checkpoint; one goes on and ends as one would have alone."""
+    fit(videos, exact, sizes, tmp_path / "one", device="cpu", progress=False)
+    run = subprocess.Popen(command(videos, tmp_path / "two", replace(exact, save_every=1), sizes))
+    wait_for(lambda: (tmp_path / "two/manifest.json").exists())
+    run.terminate()
+    run.wait(timeout=60)
+    assert 0 < json.loads((tmp_path / "two/manifest.json").read_text())["step"] < exact.steps
+    fit(videos, replace(exact, save_every=1), sizes, tmp_path / "two", device="cpu", progress=False)
+    one, two = losses(tmp_path / "one")[-1], losses(tmp_path / "two")[-1]
+    assert one["step"] == two["step"] and one["loss"] == pytest.approx(two["loss"], rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_when_a_rank_is_killed_the_run_stops_or_starts_again_and_does_not_hang(videos, exact, sizes, tmp_path, restarts):
+    config = replace(exact, find_steps=40, predict_steps=40, save_every=2)
+    run = subprocess.Popen(
+        command(videos, tmp_path / "run", config, sizes, f"--max-restarts={restarts}"), stderr=subprocess.DEVNULL
+    )
+    wait_for(lambda: (tmp_path / "run/manifest.json").exists())
+    os.kill(children(run.pid)[-1], signal.SIGKILL)
+    code = run.wait(timeout=100)
+    step = json.loads((tmp_path / "run/manifest.json").read_text())["step"]
+    assert isinstance(load(tmp_path / "run"), WorldModel)
+    assert (code == 0 and step == config.steps) if restarts else (code != 0 and step < config.steps)
+
+
+def test_uneven_shares_are_refused(videos, exact, sizes, monkeypatch):
+    from worldmodel.settings import ConfigError
+    from worldmodel.training import loop
+
+    monkeypatch.setattr(loop, "rank_and_ranks", lambda: (0, 3))
+    with pytest.raises(ConfigError, match="3 ranks"):
+        fit(videos, exact, sizes, device="cpu", progress=False)
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing was saved"
+        time.sleep(0.02)
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
