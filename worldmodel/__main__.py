@@ -34,7 +34,8 @@ def run(preset: Preset = "quick", seeds: int = 1, out: Path = Path("runs"), root
 
 
 def record(preset: Preset = "full", seeds: int = 5, only: tuple[str, ...] = (), out: Path = Path("runs"),
-           root: Path = DATA, figures: Path = Path("figures"), readme: Path = Path("README.md")) -> None:  # fmt: skip
+           root: Path = DATA, figures: Path = Path("figures"), readme: Path = Path("README.md"), jobs: int = 1,
+           ray: str | None = None) -> None:  # fmt: skip
     """Rerun everything that the README claims, and write figures/, figures/results.json and the README's table.
 
     Args:
@@ -45,23 +46,26 @@ def record(preset: Preset = "full", seeds: int = 5, only: tuple[str, ...] = (), 
         root: where recordings are kept.
         figures: where figures and results.json go.
         readme: the file whose table is made anew.
+        jobs: how many run side by side, sharing the cores.
+        ray: the address of a Ray cluster to run them on instead; its machines share these folders.
     """
     from .workbook import record as run_all
     from .workbook import write_readme_table
 
-    run_all(preset, seeds, only, root, out, figures)
+    run_all(preset, seeds, only, root, out, figures, jobs=jobs, ray=ray)
     write_readme_table(readme, figures / "results.json")
 
 
-def film(config: Annotated[Film, tyro.conf.arg(name="")], root: Path = DATA) -> None:
+def film(config: Annotated[Film, tyro.conf.arg(name="")], root: Path = DATA, ray: str | None = None) -> None:
     """Record clips of a simulated world; its hidden constants go to a tree of their own.
 
     Args:
         root: where recordings are kept.
+        ray: the address of a Ray cluster to film on instead of this machine; its machines share the folder.
     """
     from .videos import film as record_film
 
-    videos = record_film(config, root)
+    videos = record_film(config, root, ray=ray)
     print(f"{videos.path}: {len(videos)} clips of {'x'.join(map(str, videos.shape))}, {videos.frames_per_second:g} frames/s")
 
 

@@ -87,12 +87,10 @@ def test_a_run_goes_on_with_another_number_of_processes(videos, exact, sizes, tm
     assert one["step"] == two["step"] and one["loss"] == pytest.approx(two["loss"], rel=1e-5, abs=1e-5)
 
 
-@pytest.mark.parametrize("restarts", [0, 1])
+@pytest.mark.parametrize("restarts", [0, 3])
 def test_when_a_rank_is_killed_the_run_stops_or_starts_again_and_does_not_hang(videos, exact, sizes, tmp_path, restarts):
     config = replace(exact, find_steps=40, predict_steps=40, save_every=2)
-    run = subprocess.Popen(
-        command(videos, tmp_path / "run", config, sizes, f"--max-restarts={restarts}"), stderr=subprocess.DEVNULL
-    )
+    run = subprocess.Popen(command(videos, tmp_path / "run", config, sizes, f"--max-restarts={restarts}"))
     wait_for(lambda: (tmp_path / "run/manifest.json").exists())
     os.kill(children(run.pid)[-1], signal.SIGKILL)
     code = run.wait(timeout=100)

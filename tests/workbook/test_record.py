@@ -47,6 +47,14 @@ def test_a_second_call_trains_nothing_again_and_says_the_same(recorded, monkeypa
     assert (recorded / "figures/results.json").read_bytes() == before
 
 
+def test_seeds_that_run_side_by_side_find_the_same(recorded):
+    kept = {"only": ("uniform-clean",), "root": recorded / "data", "progress": False}
+    for where, more in (("alone", {}), ("two", {"jobs": 2})):
+        record("tiny", 2, out=recorded / where, figures=recorded / where / "figures", **kept, **more)
+    alone, two = (read_results(recorded / where / "figures/results.json")[1] for where in ("alone", "two"))
+    assert [(row.name, row.value) for row in alone] == [(row.name, row.value) for row in two]
+
+
 def test_the_log_keeps_within_its_frames(tmp_path):
     from worldmodel import film
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from ..files import sha256, write_whole
 from ..physics import ALL, BANDS, SCENES, WORLDS, World, bodies, world
 from ..settings import DATA, ConfigError, DataError, generator, threads
+from ..spread import spread
 from .store import Videos, save_manifest, save_shard
 
 CLIPS_PER_SHARD = 1000
@@ -65,11 +66,14 @@ class Film:
         return f"{self.world}-{self.scene}-{self.band}-{self.split}-{self.clips}x{self.frames}-s{self.seed}"
 
 
-def film(config: Film = Film(), root=DATA, workers: int | None = None, progress: bool = True) -> Videos:
+def film(config: Film = Film(), root=DATA, workers: int | None = None, progress: bool = True, ray: str | None = None) -> Videos:
     """Record the clips under ``root/videos``, their constants and states under ``root/truth``.
 
     A call that was cut off goes on where it stopped, and ends with the same bytes. In a world that takes actions a
     scripted pilot with random aims acts, and actions, rewards and ends are logged.
+
+    Args:
+        workers: threads on this machine; ray: the address of a cluster to film on instead, see `spread`.
 
     Raises:
         DataError: the folder holds something else than the recording asked for.
@@ -81,10 +85,11 @@ def film(config: Film = Film(), root=DATA, workers: int | None = None, progress:
             raise DataError(f"{path}: holds another recording than the one asked for")
         return videos
     sizes = config.shards
-    jobs = (delayed(_film_shard)(config, number, clips, path, truth) for number, clips in enumerate(sizes))
+    path, truth = path.absolute(), truth.absolute()  # another machine may work elsewhere
+    pieces = [partial(_film_shard, config, number, clips, path, truth) for number, clips in enumerate(sizes)]
     # Threads do: drawing, hashing and writing let go of the interpreter, and nothing has to be started or sent.
-    pool = Parallel(n_jobs=min(workers or threads(), len(sizes)), prefer="threads", return_as="generator")
-    shards = list(tqdm(pool(jobs), f"film {config.name}", len(sizes), disable=not progress, unit="shard", leave=False))
+    entries = spread(pieces, min(workers or threads(), len(sizes)), ray, threads=True)
+    shards = list(tqdm(entries, f"film {config.name}", len(sizes), disable=not progress, unit="shard", leave=False))
     mine, camera = world(config.worlds[0]), SCENES[config.scene]
     shape = (config.frames, camera.size, camera.size, camera.channels)
     return save_manifest(path, shape, mine.frames_per_second, shards, mine.actions, **asdict(config))

@@ -8,10 +8,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
+from tqdm import tqdm
 
 from .. import control, training
 from ..files import write_whole
-from ..settings import DATA, ConfigError
+from ..settings import DATA, ConfigError, threads
+from ..spread import spread
 from ..videos import Film, film
 from .battery import BATTERY, Bench
 from .experiments import EXPERIMENTS, Experiment
@@ -63,29 +66,52 @@ def fit_seed(experiment: Experiment, seed: int, root, out: Path, progress: bool 
     return {"seconds": np.array(time.perf_counter() - started)}
 
 
-def run_experiment(experiment: Experiment, seeds: int, scale: Scale, root, out: Path, figures, progress: bool = True) -> list:
-    """All seeds of one experiment, each test of each seed in a file of its own; its figures; its rows."""
-    bench = Bench(experiment.world, experiment.scene, Path(root), scale.share, scale.untrained, progress)
-    trained, found = [], {test: [] for test in experiment.tests}
-    for seed in range(seeds):
-        name, model = f"{experiment.name}-{seed}", None
-        trained.append(keep(out / f"{name}-fit.npz", partial(fit_seed, experiment, seed, root, out / name, progress)))
-        for test in experiment.tests:
-            path = out / f"{name}-{test}.npz"
-            if not path.exists():
-                model = model or training.load(out / name)
-            found[test].append(keep(path, partial(BATTERY[test].measure, model, bench, seed)))
-    reports = []
+def run_seed(experiment: Experiment, seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, dict]:
+    """What training (``fit``) and each test found in one seed of an experiment, every one kept in a file of its own."""
+    bench, name, model = bench_of(experiment, scale, root, progress), f"{experiment.name}-{seed}", None
+    found = {"fit": keep(out / f"{name}-fit.npz", partial(fit_seed, experiment, seed, root, out / name, progress))}
     for test in experiment.tests:
-        shared, compute = {}, BATTERY[test].shared
-        if compute:
-            shared = keep(out / f"{experiment.name}-shared-{test}.npz", partial(compute, bench))
-        spent = [one | {"seconds": one["seconds"] + fit["seconds"], "fit_seconds": fit["seconds"]}
-                 for one, fit in zip(found[test], trained)]  # fmt: skip
+        path = out / f"{name}-{test}.npz"
+        if not path.exists():
+            model = model or training.load(out / name)
+        found[test] = keep(path, partial(BATTERY[test].measure, model, bench, seed))
+    return found
+
+
+def run_shared(experiment: Experiment, test: str, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
+    """What no seed changes in a test, kept in a file."""
+    compute = BATTERY[test].shared
+    bench = bench_of(experiment, scale, root, progress)
+    return keep(out / f"{experiment.name}-shared-{test}.npz", partial(compute, bench)) if compute else {}
+
+
+def bench_of(experiment: Experiment, scale: Scale, root, progress: bool) -> Bench:
+    return Bench(experiment.world, experiment.scene, Path(root), scale.share, scale.untrained, progress)
+
+
+def run_experiment(experiment: Experiment, seeds: int, scale: Scale, root, out: Path, figures, progress: bool = True) -> list:
+    """All seeds of one experiment; its figures; its rows."""
+    bench, reports = bench_of(experiment, scale, root, progress), []
+    found = [run_seed(experiment, seed, scale, root, out, progress) for seed in range(seeds)]
+    for test in experiment.tests:
+        shared = run_shared(experiment, test, scale, root, out, progress)
+        spent = [one[test] | {"seconds": one[test]["seconds"] + one["fit"]["seconds"], "fit_seconds": one["fit"]["seconds"]}
+                 for one in found]  # fmt: skip
         reports += BATTERY[test].report(bench, spent, shared, scale.name)
         for name, figure in figures_of(test, bench, spent, shared, reports).items():
             save_figure(figure, figures, name)
     return [replace(report, model=experiment.model) for report in reports]
+
+
+def run_lander(seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
+    """`lander_seed`, kept in a file."""
+    return keep(out / f"lander-{seed}.npz", partial(lander_seed, seed, scale, root, out, progress))
+
+
+def on_threads(count: int, piece):
+    """Call ``piece`` with as many threads as are its share of the machine."""
+    torch.set_num_threads(count)
+    piece()
 
 
 def lander_seed(seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
@@ -112,33 +138,41 @@ def lander_log() -> Film:
     return Film("lander", clips=560, frames=48)
 
 
-def record(preset="full", seeds=5, only: tuple[str, ...] = (), root=DATA, out="runs", figures="figures", progress=True) -> None:
+def record(
+    preset="full", seeds=5, only: tuple[str, ...] = (), root=DATA, out="runs", figures="figures", progress=True, jobs=1, ray=None
+) -> None:
     """Run all seeds, one file for each test under ``out/PRESET``, then write results.json and the figures.
 
     Args:
         only: names of `EXPERIMENTS`, or ``lander``; none means all, and in ``quick`` the main ones: `ball` and `lander`.
+        jobs: seeds and shared controls that run side by side, sharing the cores; ray: or on a cluster, see `spread`.
 
     Raises:
         ConfigError: for a name that is none of them.
     """
-    scale, out, known = SCALES[preset], Path(out) / preset, (*EXPERIMENTS, "lander")
-    names = only or (("ball-clean", "lander") if preset == "quick" else known)
+    scale, out, known = SCALES[preset], Path(out).absolute() / preset, (*EXPERIMENTS, "lander")
+    names, root = only or (("ball-clean", "lander") if preset == "quick" else known), Path(root).absolute()
     if set(names) - set(known):
         raise ConfigError(f"no experiment is called {sorted(set(names) - set(known))}; there are {', '.join(known)}")
+    experiments = {name: EXPERIMENTS[name] for name in names if name != "lander"}
+    if scale.fit:
+        experiments = {name: replace(one, fit=scale.fit, clips=scale.clips) for name, one in experiments.items()}
+    if jobs > 1 or ray:
+        pieces = [partial(run_seed, one, seed) for one in experiments.values() for seed in range(seeds)]
+        pieces += [partial(run_lander, seed) for seed in range(seeds) if "lander" in names]
+        pieces += [partial(run_shared, one, test) for one in experiments.values() for test in one.tests]
+        pieces = [partial(on_threads, max(1, threads() // jobs), partial(piece, scale, root, out, False)) for piece in pieces]
+        for _ in tqdm(spread(pieces, jobs, ray), "record", len(pieces), disable=not progress):
+            pass
     for name in names:
         if name == "lander":
-            found = [keep(out / f"lander-{seed}.npz", partial(lander_seed, seed, scale, root, out, progress))
-                     for seed in range(seeds)]  # fmt: skip
-            reports = control_reports(found, preset)
+            reports = control_reports([run_lander(seed, scale, root, out, progress) for seed in range(seeds)], preset)
             save_figure(returns_figure(reports), figures, "lander.control")
         else:
-            experiment = EXPERIMENTS[name]
-            if scale.fit:
-                experiment = replace(experiment, fit=scale.fit, clips=scale.clips)
-            reports = run_experiment(experiment, seeds, scale, root, out, figures, progress)
-            if "reading" in experiment.tests:
-                bench = Bench(experiment.world, experiment.scene, Path(root), scale.share, scale.untrained, progress)
-                dream_gif(training.load(out / f"{name}-0"), bench.sets["test"], figures, f"{name.replace('-', '.')}.dream")
+            reports = run_experiment(experiments[name], seeds, scale, root, out, figures, progress)
+            if "reading" in experiments[name].tests:
+                clips = bench_of(experiments[name], scale, root, progress).sets["test"]
+                dream_gif(training.load(out / f"{name}-0"), clips, figures, f"{name.replace('-', '.')}.dream")
         write_results(reports, Path(figures) / "results.json")
     for name, figure in table_figures(read_results(Path(figures) / "results.json")[1]).items():
         save_figure(figure, figures, name)
