@@ -162,3 +162,14 @@ def test_what_cannot_be_dreamt_is_refused(dream, ball, sizes):
         DreamEnv(WorldModel(sizes), ball)
     with pytest.raises(ConfigError, match="long enough"):
         dream(starts=(24, None))
+
+
+def test_widened_dreams_are_of_worlds_farther_from_the_mean_and_else_the_same(dream):
+    plain, wide = dream(64), dream(64, widen=3.0)
+    one, other = plain.reset(seed=0)[0], wide.reset(seed=0)[0]
+    middle = plain.bank.belief.mean[:, -1].mean(0)
+    before, after = (env.state.belief.mean[:, 0] - middle for env in (plain, wide))
+    times = (after / before).mean(1)
+    assert times.min() >= 1 and 2 < times.max() <= 3
+    torch.testing.assert_close(after, before * times[:, None], rtol=1e-3, atol=1e-4)
+    assert torch.equal(plain.state.points, wide.state.points) and not torch.equal(one, other)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from ..model import LatentState, WorldModel
+from ..model import Belief, LatentState, WorldModel
 from ..settings import ConfigError
 from ..training import encode_all
 from ..videos import Videos
@@ -23,15 +25,23 @@ class DreamEnv(VectorEnv):
 
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
 
-    def __init__(self, model: WorldModel, videos: Videos, num_envs: int = 1, limit: int = 60, starts=(2, None)):
-        """Args: starts: the frames [first, last) of a clip at which a dream may begin; limit: frames to a dream's end at most.
+    def __init__(
+        self, model: WorldModel, videos: Videos, num_envs: int = 1, limit: int = 60, starts=(2, None), widen: float = 1.0
+    ):
+        """Dreams of the worlds in the log or, widened, of stranger ones.
+
+        Args:
+            limit: frames to a dream's end at most.
+            starts: the frames [first, last) of a clip at which a dream may begin.
+            widen: each dream's belief is moved away from the mean of the log's, up to so many times as far as it was: what was
+                believed of constants need not be all that a policy is prepared for.
 
         Raises:
             ConfigError: the model knows no actions or no rewards.
         """
         if not model.config.actions or model.outcome is None:
             raise ConfigError("a dream needs a model that was trained on logged actions and rewards")
-        self.model, self.num_envs, self.limit = model, num_envs, limit
+        self.model, self.num_envs, self.limit, self.widen = model, num_envs, limit, widen
         with torch.no_grad():
             clips = encode_all(model, videos)
             self.bank = model.track(clips["points"], clips["appearance"], clips["actions"])
@@ -82,4 +92,9 @@ class DreamEnv(VectorEnv):
 
     def _draw(self) -> LatentState:
         which = self.starts[torch.from_numpy(self.np_random.integers(0, len(self.starts), self.num_envs))]
-        return self.bank[which[:, :1], which[:, 1:]]
+        state = self.bank[which[:, :1], which[:, 1:]]
+        if self.widen == 1:
+            return state
+        middle = self.bank.belief.mean[:, -1].mean(0)
+        by = torch.from_numpy(self.np_random.uniform(1, self.widen, (self.num_envs, 1, 1))).to(state.points)
+        return replace(state, belief=Belief(middle + (state.belief.mean - middle) * by, state.belief.weight))

@@ -1,11 +1,12 @@
 """Floor 4: the gravity battery, put together: who reads what, against which control and which bound."""
 
-from .causal import ASKED, counts, gravity_direction, steer
+from .causal import ASKED, counts, gravity_direction, slope, steer
 from .constants import CONSTANTS, constants_reports, read_world
 from .dimension import PENDULUMS, dimension_reports, latent_dimension
 from .efficiency import efficiency_reports, read_in_flight
 from .extrapolation import DEGREE, extrapolate, extrapolation_reports, phyworld_sets
 from .falling import fall_freely
+from .flights import fly_on
 from .laws import law_reports, recover_law
 from .reading import (
     FRAMES_SEEN,
@@ -18,7 +19,7 @@ from .reading import (
     read_sorted_positions,
     read_untrained,
 )  # fmt: skip
-from .reports import ball_reports, fall_reports, rows_of, summarise
+from .reports import ball_reports, fall_reports, missed, rows_of, summarise
 from .rollout import imagine_frames, open_loop_error, pixel_error
 from .sets import EvaluationSet, open_sets
 from .surprise import learn_surprise, score_changes, surprise_reports, violate
@@ -27,9 +28,9 @@ from .transfer import carry_over, transfer_reports
 __all__ = [
     "ASKED", "CONSTANTS", "DEGREE", "FRAMES_SEEN", "PENDULUMS", "EvaluationSet", "all_features", "ball_reports",
     "carry_over", "constants_reports", "counts", "cramer_rao", "dimension_reports", "efficiency_reports", "extrapolate",
-    "extrapolation_reports", "fall_freely", "fall_reports", "gravity_direction", "imagine_frames", "latent_dimension",
-    "law_reports", "learn_surprise", "open_loop_error", "open_sets", "oracle", "phyworld_sets", "pixel_error",
+    "extrapolation_reports", "fall_freely", "fall_reports", "fly_on", "gravity_direction", "imagine_frames", "latent_dimension",
+    "law_reports", "learn_surprise", "missed", "open_loop_error", "open_sets", "oracle", "phyworld_sets", "pixel_error",
     "read_constants", "read_controls", "read_in_flight", "read_pixels", "read_sorted_positions", "read_untrained",
-    "read_world", "recover_law", "rows_of", "score_changes", "steer", "summarise", "surprise_reports", "transfer_reports",
-    "violate",
+    "read_world", "recover_law", "rows_of", "score_changes", "slope", "steer", "summarise", "surprise_reports",
+    "transfer_reports", "violate",
 ]  # fmt: skip

@@ -12,13 +12,14 @@ import torch
 from tqdm import tqdm
 
 from .. import control, training
-from ..files import write_whole
 from ..settings import DATA, ConfigError, threads
 from ..spread import spread
 from ..videos import Film, film
 from .battery import BATTERY, Bench
 from .experiments import EXPERIMENTS, Experiment
+from .families import SWEEPS
 from .figures import dream_gif, figures_of, returns_figure, save_figure, table_figures
+from .keeping import keep
 from .reports import control_reports
 from .results import read_results, write_results
 
@@ -37,25 +38,12 @@ class Scale:
     episodes: int
 
 
+WIDEN = 2.0  # policies learn in worlds up to twice as far from the mean as those of the log
 LOG_FULL = replace(training.FULL, find_steps=800, predict_steps=1500)
 SCALES = {
     "quick": Scale("quick", training.QUICK, 2000, training.QUICK, control.QUICK, 0.2, 2, 100),
     "full": Scale("full", None, None, LOG_FULL, control.FULL, 1.0, 20, 400),
 }
-
-
-def keep(path: Path, compute) -> dict[str, np.ndarray]:
-    """The arrays in ``path``, or, where there are none yet, those that ``compute()`` gives, saved there whole.
-
-    ``seconds``, if not among them, is how long that took.
-    """
-    if not path.exists():
-        started = time.perf_counter()
-        arrays = compute()
-        arrays = {"seconds": np.array(time.perf_counter() - started)} | arrays
-        write_whole(path, lambda file: np.savez(file, **arrays))
-    with np.load(path, allow_pickle=False) as saved:
-        return dict(saved)
 
 
 def fit_seed(experiment: Experiment, seed: int, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
@@ -121,7 +109,9 @@ def lander_seed(seed: int, scale: Scale, root, out: Path, progress: bool = True)
     model = training.fit(videos, replace(scale.log_fit, seed=seed), out=out / f"lander-{seed}", progress=progress)
     model.requires_grad_(False)
     fitted = time.perf_counter() - started
-    policy, history = control.learn_to_act(control.DreamEnv(model, videos, 256), replace(scale.act, seed=seed), progress)
+    policy, history = control.learn_to_act(
+        control.DreamEnv(model, videos, 256, widen=WIDEN), replace(scale.act, seed=seed), progress
+    )
     control.save_policy(policy, out / f"lander-{seed}-policy")
     found = {"history": np.array(history)}
     # To be compared with true episodes, dreams begin as those do: at the start of a flight, as soon as speeds are seen.
@@ -144,30 +134,35 @@ def record(
     """Run all seeds, one file for each test under ``out/PRESET``, then write results.json and the figures.
 
     Args:
-        only: names of `EXPERIMENTS`, or ``lander``; none means all, and in ``quick`` the main ones: `ball` and `lander`.
+        only: names of `EXPERIMENTS` or `SWEEPS`, or ``lander``; none means all, and in ``quick`` `ball` and `lander`.
         jobs: seeds and shared controls that run side by side, sharing the cores; ray: or on a cluster, see `spread`.
 
     Raises:
         ConfigError: for a name that is none of them.
     """
-    scale, out, known = SCALES[preset], Path(out).absolute() / preset, (*EXPERIMENTS, "lander")
+    scale, out, known = SCALES[preset], Path(out).absolute() / preset, (*EXPERIMENTS, "lander", *SWEEPS)
     names, root = only or (("ball-clean", "lander") if preset == "quick" else known), Path(root).absolute()
     if set(names) - set(known):
         raise ConfigError(f"no experiment is called {sorted(set(names) - set(known))}; there are {', '.join(known)}")
-    experiments = {name: EXPERIMENTS[name] for name in names if name != "lander"}
+    experiments = {name: EXPERIMENTS[name] for name in names if name in EXPERIMENTS}
     if scale.fit:
         experiments = {name: replace(one, fit=scale.fit, clips=scale.clips) for name, one in experiments.items()}
     if jobs > 1 or ray:
         pieces = [partial(run_seed, one, seed) for one in experiments.values() for seed in range(seeds)]
         pieces += [partial(run_lander, seed) for seed in range(seeds) if "lander" in names]
         pieces += [partial(run_shared, one, test) for one in experiments.values() for test in one.tests]
-        pieces = [partial(on_threads, max(1, threads() // jobs), partial(piece, scale, root, out, False)) for piece in pieces]
+        pieces = [partial(piece, scale, root, out, False) for piece in pieces]
+        pieces += [partial(SWEEPS[name].kept, *piece, root, out, False)
+                   for name in names if name in SWEEPS for piece in SWEEPS[name].pieces(seeds)]  # fmt: skip
+        pieces = [partial(on_threads, max(1, threads() // jobs), piece) for piece in pieces]
         for _ in tqdm(spread(pieces, jobs, ray), "record", len(pieces), disable=not progress):
             pass
     for name in names:
         if name == "lander":
             reports = control_reports([run_lander(seed, scale, root, out, progress) for seed in range(seeds)], preset)
             save_figure(returns_figure(reports), figures, "lander.control")
+        elif name in SWEEPS:
+            reports = SWEEPS[name].reports(seeds, root, out, preset)
         else:
             reports = run_experiment(experiments[name], seeds, scale, root, out, figures, progress)
             if "reading" in experiments[name].tests:
