@@ -26,10 +26,8 @@ lab: $(VENV)/ready          ## open the notebooks
 record: $(VENV)/ready       ## rerun everything that the README claims: five seeds, resumable
 	nice $(BIN)/python -m worldmodel record
 
-bench: $(VENV)/ready        ## print the speed figures
-	$(BIN)/python benchmarks/film.py
-	$(BIN)/python benchmarks/training.py
-	$(BIN)/python benchmarks/imagining.py
+bench: $(VENV)/ready        ## print the speed figures, and record them
+	$(BIN)/python benchmarks
 	$(BIN)/python benchmarks/foreign_videos.py
 
 clean:

@@ -17,23 +17,24 @@ from worldmodel.settings import DATA
 BATCH, STEPS = 4096, 16
 
 
-def timed(work, repeats: int = 7) -> float:
-    """Median seconds, after one call that is not counted."""
+def timed(work, repeats: int = 7) -> list[float]:
+    """Seconds of each call, after one that is not counted."""
     work()
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
         work()
         times.append(time.perf_counter() - started)
-    return median(times)
+    return times
 
 
-def main():
+def main() -> dict[str, list[float]]:
     model = worldmodel.load(DATA / "weights" / "ball")
     state = model.observe(np.zeros((1, 8, 64, 64, 1), np.uint8))[:, -1:]
     many = state.apply(lambda value: value.expand(BATCH, *value.shape[1:]))
     with torch.inference_mode():
-        steps = BATCH * STEPS / timed(lambda: model.imagine(many, STEPS))
+        rates = [BATCH * STEPS / seconds for seconds in timed(lambda: model.imagine(many, STEPS))]
+    steps = median(rates)
     products = sum(p.numel() for p in model.dynamics.parameters() if p.ndim == 2)
     pendulum = gymnasium.make("Pendulum-v1", render_mode="rgb_array")
     pendulum.reset(seed=0)
@@ -43,7 +44,7 @@ def main():
             pendulum.step(pendulum.action_space.sample())
             pendulum.render()
 
-    rendered = 20 / timed(act)
+    rendered = 20 / median(timed(act))
     rate = f"{2e-9 * products * steps:.0f} GFLOP/s in matrix products"
     print(f"threads {torch.get_num_threads()}, {steps:,.0f} latent steps/s in {BATCH} dreams, {rate}")
     print(f"Pendulum-v1 rendered: {rendered:,.0f} frames/s; ours x{steps / rendered:,.0f}")
@@ -52,10 +53,17 @@ def main():
         model = worldmodel.load(DATA / "weights" / "ball")
         model.decode(model.imagine(model.observe(np.zeros((1, 8, 64, 64, 1), np.uint8)), 1))
 
-    print(f"open a model and show the first imagined frame: {timed(open_and_show):.2f} s")
+    opened = timed(open_and_show)
+    print(f"open a model and show the first imagined frame: {median(opened):.2f} s")
     run = [sys.executable, "-c", "import time; t = time.perf_counter(); import worldmodel; print(time.perf_counter() - t)"]
     spent = [float(subprocess.run(run, capture_output=True, text=True, check=True).stdout) for _ in range(5)]
     print(f"import worldmodel: {median(spent):.2f} s")
+    return {
+        "imagine_steps": rates,
+        "imagine_vs_pendulum": [rate / rendered for rate in rates],
+        "open_s": opened,
+        "import_s": spent,
+    }
 
 
 if __name__ == "__main__":

@@ -65,17 +65,21 @@ def matrix_rate(size: int = 1024) -> float:
     return 2 * size**3 / median(times)
 
 
-def main():
+def main() -> dict[str, list[float]]:
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
         mine = ours(folder)
     kind, rate = "bfloat16" if BF16 else "float32", matrix_rate() / 1e9
     print(f"threads {torch.get_num_threads()}, {kind}, {rate:.0f} GFLOP/s in matrix products")
     print("ours: " + ", ".join(f"{phase} {rate:,.0f} frames/s" for phase, rate in mine.items()))
-    for name, model, clips, length in (("LeWM ViT-tiny/8", LeWorldModel(), 16, 4), ("RSSM 1M", Rssm(), 16, 64)):
+    found = {}
+    peers = ("lewm", "LeWM ViT-tiny/8", LeWorldModel(), 16, 4), ("rssm", "RSSM 1M", Rssm(), 16, 64)
+    for short, name, model, clips, length in peers:
         rate, weights = peer(model, clips, length), sum(p.numel() for p in model.parameters()) / 1e6
+        found |= {f"train_vs_{short}": [mine["whole"] / rate], f"train_vs_{short}.pixels": [mine["find"] / rate]}
         print(f"{name}: {weights:.2f} M weights, {rate:,.0f} frames/s; ours whole x{mine['whole'] / rate:,.1f}, "
               f"from pixels x{mine['find'] / rate:,.1f}")  # fmt: skip
+    return found
 
 
 if __name__ == "__main__":

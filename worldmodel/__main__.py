@@ -181,13 +181,13 @@ def control(model: Recording, out: Path, preset: Preset = "quick", episodes: int
     """
     from dataclasses import replace
 
-    from .control import PRESETS, DreamEnv, compare, learn_to_act, return_ratio, save_policy
+    from .control import PRESETS, WIDEN, DreamEnv, compare, learn_to_act, return_ratio, save_policy
     from .training import load
     from .videos import film as record_film
     from .workbook.record import lander_log
 
     dreamer = load(model).requires_grad_(False)
-    env = DreamEnv(dreamer, record_film(lander_log(), root), 256)
+    env = DreamEnv(dreamer, record_film(lander_log(), root), 256, widen=WIDEN)
     policy, _ = learn_to_act(env, replace(PRESETS[preset], seed=seed))
     save_policy(policy, out)
     for band in ("train", "beyond"):

@@ -2,12 +2,14 @@
 
 from .actor_critic import FULL, PRESETS, QUICK, ActorCriticConfig, Policy, learn_to_act, load_policy, save_policy
 from .compare import compare, return_ratio
-from .dream_env import DreamEnv
+from .dream_env import WIDEN, DreamEnv, foresee
 from .episodes import Outcome, run_episodes
 from .physics_env import PhysicsEnv
+from .planners import PlanConfig, Planner
 from .views import Observed, SingleView
 
 __all__ = [
-    "FULL", "PRESETS", "QUICK", "ActorCriticConfig", "DreamEnv", "Observed", "Outcome", "PhysicsEnv", "Policy", "SingleView",
-    "compare", "learn_to_act", "load_policy", "return_ratio", "run_episodes", "save_policy",
+    "FULL", "PRESETS", "QUICK", "WIDEN", "ActorCriticConfig", "DreamEnv", "Observed", "Outcome", "PhysicsEnv", "PlanConfig",
+    "Planner", "Policy", "SingleView", "compare", "foresee", "learn_to_act", "load_policy", "return_ratio", "run_episodes",
+    "save_policy",
 ]  # fmt: skip

@@ -15,6 +15,8 @@ from ..settings import ConfigError
 from ..training import encode_all
 from ..videos import Videos
 
+WIDEN = 2.0  # policies learn in worlds up to twice as far from the mean as those of the log
+
 
 class DreamEnv(VectorEnv):
     """Observations are features (N, F), the `LatentState.vector`; actions (N, A) in [-1, 1]; both tensors on the model's device.
@@ -98,3 +100,17 @@ class DreamEnv(VectorEnv):
         middle = self.bank.belief.mean[:, -1].mean(0)
         by = torch.from_numpy(self.np_random.uniform(1, self.widen, (self.num_envs, 1, 1))).to(state.points)
         return replace(state, belief=Belief(middle + (state.belief.mean - middle) * by, state.belief.weight))
+
+
+@torch.no_grad()
+def foresee(model: WorldModel, state: LatentState, actions: torch.Tensor, discount: float = 0.99) -> torch.Tensor:
+    """What sequences of actions (B, S, H, A) would earn from the last moment of ``state`` (B, T): (B, S), for a `Planner`.
+
+    Rewards count as far as it is likely that no end has come before them.
+    """
+    batch, samples = actions.shape[:2]
+    begin = state[:, -1:].apply(lambda value: value.repeat_interleave(samples, 0))
+    reward, end = model.reward(model.imagine(begin, actions.flatten(0, 1)))
+    going = torch.cumprod(torch.cat([torch.ones_like(end[:, :1]), 1 - end[:, :-1]], 1), 1)
+    worth = discount ** torch.arange(reward.shape[1], device=reward.device)
+    return (reward * going * worth).sum(1).unflatten(0, (batch, samples))

@@ -138,12 +138,19 @@ def fall_reports(seeds: list[dict], truths: dict, scene: str = "clean", preset: 
         row("E.drift_orthogonal", [(seed["orthogonal_drift"],) for seed in seeds], np.max),
         row("E.lost", [(np.isnan(seed["asked"]).mean(1),) for seed in seeds], np.mean),
         row("E.erased_r2", true, squared_correlation, mark="<= 0.05"),
+        row("E.erased_slope", true, line_slope),
     ]
 
 
 def missed(g, measured) -> float:
     """Median relative error of g (N,); a fall that was lost counts as wholly wrong."""
     return float(np.median(np.nan_to_num(np.abs(measured / g - 1), nan=1.0)))
+
+
+def line_slope(truth, measured) -> float:
+    """m/s^2 in the measured fall for each m/s^2 in the true one; lost falls are left out."""
+    seen = np.isfinite(measured)
+    return float(np.polyfit(truth[seen], measured[seen], 1)[0]) if seen.sum() > 2 and np.ptp(truth[seen]) else math.nan
 
 
 def squared_correlation(truth, measured) -> float:

@@ -38,7 +38,6 @@ class Scale:
     episodes: int
 
 
-WIDEN = 2.0  # policies learn in worlds up to twice as far from the mean as those of the log
 LOG_FULL = replace(training.FULL, find_steps=800, predict_steps=1500)
 SCALES = {
     "quick": Scale("quick", training.QUICK, 2000, training.QUICK, control.QUICK, 0.2, 2, 100),
@@ -110,7 +109,7 @@ def lander_seed(seed: int, scale: Scale, root, out: Path, progress: bool = True)
     model.requires_grad_(False)
     fitted = time.perf_counter() - started
     policy, history = control.learn_to_act(
-        control.DreamEnv(model, videos, 256, widen=WIDEN), replace(scale.act, seed=seed), progress
+        control.DreamEnv(model, videos, 256, widen=control.WIDEN), replace(scale.act, seed=seed), progress
     )
     control.save_policy(policy, out / f"lander-{seed}-policy")
     found = {"history": np.array(history)}

@@ -1,0 +1,40 @@
+"""All speed figures in one run, and their rows in figures/results.json: python benchmarks"""
+
+import time
+from statistics import median
+
+import film
+import imagining
+import legible
+import planning
+import training
+
+from worldmodel.probing import Report, meets
+from worldmodel.workbook.results import RESULTS, write_readme_table, write_results
+
+MARKS = {
+    "train_vs_lewm": (">= 100", "1", "LeWM 69 frames/s on two such cores"), "train_vs_rssm": (">= 10", "1", "RSSM 769 frames/s"),
+    "seconds_to_r2_90": ("<= 60", "s", "RSSM: 0.68 in 480 s"), "imagine_steps": (">= 300000", "1/s", "none published"),
+    "imagine_vs_pendulum": (">= 300", "1", "none published"), "open_s": ("<= 1.5", "s", "none published"),
+    "import_s": ("<= 0.3", "s", "none published"), "plan_ms": ("<= 50", "ms", "LeWM 980 ms; DINO-WM 47,000 ms"),
+    "record_frames": (">= 200000", "1/s", "PhyWorld 501; Gymnasium's Pendulum-v1 407, CartPole-v1 785 frames/s"),
+}  # fmt: skip
+
+
+def main() -> None:
+    reports = []
+    for program in (film, training, imagining, planning, legible):
+        started = time.perf_counter()
+        found = program.main()
+        spent = time.perf_counter() - started
+        for name, values in found.items():
+            mark, unit, anchor = MARKS.get(name, ("", "1", "none published"))
+            value, low, high = median(values), min(values), max(values)
+            holds, about = meets(value, mark), (anchor, "default", "full", spent)
+            reports.append(Report(f"ball.clean.speed.{name}", value, low, high, 1, len(values), unit, mark, holds, None, *about))
+    write_results(reports, RESULTS)
+    write_readme_table()
+
+
+if __name__ == "__main__":
+    main()
