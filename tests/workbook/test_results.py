@@ -6,7 +6,7 @@ import pytest
 
 from worldmodel.probing import Report
 from worldmodel.settings import DataError
-from worldmodel.workbook import claim, interval, read_results, write_readme_table
+from worldmodel.workbook import claim, interval, pivot, read_results, write_readme_table
 from worldmodel.workbook.results import BEGIN, END, find_results, write_results
 
 
@@ -83,3 +83,14 @@ def test_the_readme_table_is_made_from_the_rows_and_again(recorded):
 def test_the_file_holds_only_plain_json(recorded):
     write_results([report(value=float("nan"))], recorded / "figures/results.json")
     json.loads((recorded / "figures/results.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_a_pivot_has_a_line_for_each_condition_the_default_first():
+    values = {"a.b": 1.0, "default": 2.0}
+    rows = [
+        report(f"ball.clean.family.{metric}.{condition}", value, low=value, high=value)
+        for metric in ("A.r2", "E.slope") for condition, value in values.items()
+    ]  # fmt: skip
+    found = pivot(rows, "ball.clean.family", {"A.r2": "R² of g", "E.slope": "slope"}).splitlines()
+    assert found[0] == "| | R² of g | slope | seeds |"
+    assert found[2:] == ["| default | 2 [2, 2] | 2 [2, 2] | 5 |", "| a.b | 1 [1, 1] | 1 [1, 1] | 5 |"]

@@ -143,6 +143,20 @@ TABLES = {
 def table_figures(reports: list[Report]) -> dict:
     """Figures that show rows of several experiments side by side, where the rows are there."""
     rows, figures = {report.name: report for report in reports}, {}
+    for scene in ("clean", "clutter"):
+        start = f"ball.{scene}.family.A.relerr.earth."
+        values = {row.removeprefix(start): interval_of(rows[row]) for row in rows if row.startswith(start)}
+        if values:
+            title = f"What does each ingredient add? ({scene}; the same seconds each)"
+            xlabel = "median relative error of g in the Earth's band, 8 frames"
+            figures[f"ball.{scene}.family"] = plots.bars(values, xlabel=xlabel, title=title, ours="default")
+    curves = {}
+    for axis, label in (("clips", "clips"), ("parameters", "weights, times the default's"), ("seconds", "seconds, times 60")):
+        start = f"ball.clean.J.{axis}.A.r2."
+        found = sorted((float(row.removeprefix(start)), 1 - rows[row].value) for row in rows if row.startswith(start))
+        curves |= {label: np.array(found).T} if len(found) > 1 else {}
+    if curves:
+        figures["ball.clean.J"] = plots.scaling(curves)
     for name, (title, xlabel, labels) in TABLES.items():
         values = {label: interval_of(rows[row]) for label, row in labels.items() if row in rows}
         if values:

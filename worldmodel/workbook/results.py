@@ -103,6 +103,22 @@ def table(reports: list[Report]) -> str:
     return "\n".join(lines)
 
 
+def pivot(reports: list[Report], place: str, metrics: dict[str, str]) -> str:
+    """Rows ``PLACE.METRIC.CONDITION`` as a Markdown table: a line for each condition, a column for each metric.
+
+    Args:
+        metrics: the column's head by the metric's name.
+    """
+    rows = {report.name: report for report in reports}
+    first = f"{place}.{next(iter(metrics))}."
+    conditions = [name.removeprefix(first) for name in rows if name.startswith(first)]
+    lines = [f"| | {' | '.join(metrics.values())} | seeds |", "|---" * (len(metrics) + 2) + "|"]
+    for condition in sorted(conditions, key=lambda name: name != "default"):
+        of = [rows[f"{place}.{metric}.{condition}"] for metric in metrics]
+        lines.append(f"| {condition} | {' | '.join(interval(report) for report in of)} | {of[0].seeds} |")
+    return "\n".join(lines)
+
+
 def write_readme_table(readme=Path("README.md"), path=None) -> None:
     """Put the claims (the rows that have a mark to meet) between the markers of the README, and all rows into results.md."""
     path = Path(path or find_results())
