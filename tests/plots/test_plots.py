@@ -43,7 +43,7 @@ DRAWN = {
     "long strip": lambda: plots.film_strip(
         {"truth": COLOUR, "dream from frame 20": COLOUR[20:]}, first={"dream from frame 20": 20}, times=TIMES
     ),
-    "scaling": lambda: plots.scaling({"clips": (K, 1 / K), "seconds of training": (2 * K, 3 / K**0.5)}),
+    "scaling": lambda: plots.scaling({"clips (number)": (K, 1 / K), "training (s)": (2 * K, 3 / K**0.5)}),
     "every": lambda: plots.film_strip({"truth": COLOUR}, every=8),
     "points": lambda: plots.points_on_frames(FRAMES, RNG.uniform(-1, 1, (12, 4, 2)), every=3),
     "legibility": lambda: plots.legibility(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.ticker import NullFormatter
 
 from .style import BLUE, QUIET, blank, styled
 
 
 @styled
-def scaling(curves: dict, ylabel: str = "1 − R² of g", title: str = "What makes gravity more legible?"):
+def scaling(curves: dict, ylabel: str = "1 − R² of g (1 is the mean)", title: str = "What makes gravity more legible?"):
     """One panel each, on a common vertical axis, with the straight line of a power law through the points.
 
     Args:
@@ -25,6 +26,8 @@ def scaling(curves: dict, ylabel: str = "1 − R² of g", title: str = "What mak
         axes.plot(sizes, np.exp(factor) * sizes**power, color=QUIET, linestyle="--", linewidth=1.1)
         axes.plot(sizes, errors, "o", color=BLUE, markersize=6)
         axes.set(xscale="log", yscale="log", xlabel=label)
+        axes.set_xticks(sizes[::2], [f"{size:g}" for size in sizes[::2]])
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(f"error ∝ size^{power:.2f}".replace("-", "−"), fontsize=9.5, color=QUIET)
     panels[0].set_ylabel(ylabel)
     return figure

@@ -151,7 +151,9 @@ def table_figures(reports: list[Report]) -> dict:
             xlabel = "median relative error of g in the Earth's band, 8 frames"
             figures[f"ball.{scene}.family"] = plots.bars(values, xlabel=xlabel, title=title, ours="default")
     curves = {}
-    for axis, label in (("clips", "clips"), ("parameters", "weights, times the default's"), ("seconds", "seconds, times 60")):
+    for axis, label in (
+        ("clips", "clips (number)"), ("parameters", "weights (of the default's)"), ("seconds", "training (of 60 s)"),
+    ):  # fmt: skip
         start = f"ball.clean.J.{axis}.A.r2."
         found = sorted((float(row.removeprefix(start)), 1 - rows[row].value) for row in rows if row.startswith(start))
         curves |= {label: np.array(found).T} if len(found) > 1 else {}
