@@ -179,6 +179,21 @@ def test_at_rest_the_next_move_is_half_the_change_of_speed_whatever_a_speed_mean
     same(replace(still, speed=state.speed), state)
 
 
+@pytest.mark.parametrize("steep", [0.1, 1, 10, 1000], ids="{}".format)
+def test_where_the_network_is_steep_the_search_for_rest_stays_near(steep):
+    """As far from rest as a body at speed 0 is, at most: where no root is near, the search alone would run away."""
+    net, state = model(), model().observe(clips()[0])[:, -1:]
+    with torch.no_grad():
+        net.dynamics.network[-1].weight.copy_(steep * torch.randn_like(net.dynamics.network[-1].weight))
+
+    def off(speed):
+        after, speed_after = net.dynamics(state.points[:, 0], speed, state.belief[:, 0].mean)
+        return (after - state.points[:, 0] - (speed_after - speed) / 2).norm(dim=-1)
+
+    found = at_rest(net, state).speed[:, 0]
+    assert (off(found) <= off(torch.zeros_like(found)) + 1e-6).all()
+
+
 @pytest.mark.parametrize(
     "frames",
     [

@@ -298,7 +298,10 @@ def at_rest(model: WorldModel, state: LatentState, belief: Belief | None = None)
         raise ConfigError("rest is told apart by a model with a belief, in a world that is only watched")
     constants = (belief or state.belief[:, -1]).mean
     points, speed = state.points[:, -1], torch.zeros_like(state.points[:, -1])
-    for _ in range(4):
+    kept, least = speed, torch.full_like(speed[:, :1], torch.inf)
+    for _ in range(5):
         after, speed_after = model.dynamics(points, speed, constants)
-        speed = speed - (after - points) + (speed_after - speed) / 2
-    return replace(state, speed=speed.unsqueeze(1))
+        better = speed - (after - points) + (speed_after - speed) / 2
+        off = (better - speed).norm(dim=-1, keepdim=True)  # where the network is steep the search leads away: keep the nearest
+        kept, least, speed = torch.where(off < least, speed, kept), torch.minimum(off, least), better
+    return replace(state, speed=kept.unsqueeze(1))
