@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from worldmodel.model import WorldModel, WorldModelConfig
-from worldmodel.model.objectives import find_loss, predict_loss
+from worldmodel.model.objectives import find_loss, predict_loss, unsteadiness
 
 WIDTHS = {"encoder_width": 8, "decoder_width": 8, "dynamics_width": 16}
 SIZES = WorldModelConfig(size=16, points=2, anchors=1, vector=2, constants=3, **WIDTHS)
@@ -216,3 +216,26 @@ def test_every_part_of_the_second_phase_gets_a_gradient_and_the_first_phase_none
         assert all(p.grad is not None and p.grad.abs().max() > 0 for p in part.parameters())
     for part in (net.encoder, net.decoder):
         assert all(p.grad is None for p in part.parameters())
+
+
+def test_what_stays_within_clips_is_steady_and_what_forgets_is_not():
+    fixed, noise = torch.randn(500, 2), torch.randn(500, 2, generator=torch.Generator().manual_seed(1))
+    assert unsteadiness(fixed, fixed).item() == 0
+    assert unsteadiness(noise, torch.randn(500, 2)).item() == pytest.approx(1, abs=0.1)
+    assert unsteadiness(fixed + noise, fixed - noise).item() == pytest.approx(
+        unsteadiness(3 * (fixed + noise), 3 * (fixed - noise)).item(), rel=1e-2
+    )
+
+
+def test_anchors_that_are_to_be_steady_come_from_what_stays_in_three_frames(sizes):
+    """A body that is elsewhere in each of three frames is not in their median: moving it moves no anchor and no painting."""
+    torch.manual_seed(0)
+    model = WorldModel(replace(sizes, size=16))
+    frames = torch.full((3, 6, 16, 16, 1), 26, dtype=torch.uint8)
+    one, other = frames[:, :3].clone(), frames[:, :3].clone()
+    for t in range(3):
+        one[:, t, t, t] = 230
+        other[:, t, 15 - t, t] = 230
+    one[:, 0], other[:, 0] = frames[:, 0], frames[:, 0]  # the vector is that of the first
+    found = [find_loss(model, frames, another, 0.0, steady=0.3)["loss"] for another in (one, other)]
+    assert torch.equal(*found)

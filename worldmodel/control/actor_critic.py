@@ -28,7 +28,7 @@ class ActorCriticConfig:
     """How to learn to act."""
 
     seed: int = 0
-    updates: int = 800
+    updates: int = 400
     horizon: int = 16  # steps lived through for an update
     epochs: int = 4  # steps up the gradient in an update
     rate: float = 1e-3  # peak learning rate of both networks

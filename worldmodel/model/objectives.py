@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from .belief import PRIOR_WEIGHT, SPEED_SCALE, Belief
 from .ranks import whole
 from .sigreg import sigreg
-from .world_model import LatentState, WorldModel, to_pixels
+from .world_model import LatentState, WorldModel, still_picture, to_pixels
 
 PIXEL_ERROR = 0.1  # px; open-loop errors count linearly above it, so that rare misses at contacts do not drown flight
 SIGREG = 10.0  # weight of `sigreg`; the test statistic of a batch of 100 would have 0.1
@@ -17,7 +17,9 @@ FLAT = 0.01  # a latent that varies less, over clips and times, tells nothing: t
 SPARE = 0.1  # weight of what the networks add to a body that is accelerated evenly, in 1/SPEED_SCALE of a picture's half
 
 
-def find_loss(model: WorldModel, frames, another, straighten: float, still=None, light=None) -> dict[str, torch.Tensor]:
+def find_loss(
+    model: WorldModel, frames, another, straighten: float, still=None, light=None, steady: float = 0.0
+) -> dict[str, torch.Tensor]:
     """Reconstruction of two frames of each stretch, uint8 (B, L, H, W, C), and straightness of the points' paths.
 
     They are painted with the appearance of another frame of their clips: so what moves must go through the points.
@@ -29,20 +31,34 @@ def find_loss(model: WorldModel, frames, another, straighten: float, still=None,
             a body in flight has none; a relative penalty cannot be escaped by shrinking). 0 until the body is found.
         light: shares (B, L, h, w) of the contrast (to a still picture) that the encoder gets to see in parts of each frame.
             The frames to be painted keep theirs, and a path is to be straight through the flicker.
+        steady: weight of what anchors move within clips, as a share of their variance over all: an anchor that follows a
+            body says nothing of another time, is painted nowhere, and would never come to learn better.
     """
-    points, _ = model.encode(frames, light, still)
-    _, appearance = model.encode(another)
+    points, seen = model.encode(frames, light, still)
+    _, appearance = model.encode(another[:, :1])
+    wandering, anchors = 0.0, 2 * model.config.anchors
+    if steady:
+        _, calm = model.encode(still_picture(another).unsqueeze(1))
+        calm = calm[..., :anchors]
+        appearance = torch.cat([calm, appearance[..., anchors:]], -1)
+        wandering = unsteadiness(whole(seen[..., :anchors].mean(1)), whole(calm[:, 0].detach()))
     reconstruction = _reconstruction(model, frames, points, appearance, still)
     points = whole(points)
     spread = points.std((0, 1))
     third = points[:, 3:] - 3 * points[:, 2:-1] + 3 * points[:, 1:-2] - points[:, :-3]
     straightness = (torch.sqrt(third**2 + 1e-8) / (spread + 1e-2)).mean()
     return {
-        "loss": reconstruction + straighten * straightness,
+        "loss": reconstruction + straighten * straightness + steady * wandering,
         "reconstruction": reconstruction,
         "straightness": straightness,
         "flat": (spread < FLAT).float().mean(),
     }
+
+
+def unsteadiness(now: torch.Tensor, then: torch.Tensor) -> torch.Tensor:
+    """Share of the variance of values (B, K) at two times that lies within the clips: 0 for what stays, 1 for what forgets."""
+    within = (now - then).square().mean(0) / 2
+    return (within / (torch.cat([now, then]).var(0) + 1e-4)).mean()
 
 
 def _reconstruction(model: WorldModel, frames, points, appearance, still) -> torch.Tensor:

@@ -42,6 +42,7 @@ class FitConfig:
     find_frames: int = 6  # length of a stretch
     find_rate: float = 2.4e-2  # peak learning rate of matrices; see `optimizer`
     straighten: float = 0.3  # weight of straightness, once the body is found
+    steady: float = 0.0  # weight of anchors' wandering within clips; for scenes with something that stays and must be found
     flicker: float = 0.5  # light taken away at random from parts of a frame, so that places do not hang on brightness
     predict_steps: int = 1500
     predict_clips: int = 128
@@ -54,7 +55,7 @@ class FitConfig:
 
     def __post_init__(self):
         check_config(self, find_steps=(0, 1e7), predict_steps=(0, 1e7), find_clips=(1, 1e5), predict_clips=(1, 1e5))
-        check_config(self, find_frames=(4, 1e4), find_rate=(0, 1), predict_rate=(0, 1), straighten=(0, 1e3))
+        check_config(self, find_frames=(4, 1e4), find_rate=(0, 1), predict_rate=(0, 1), straighten=(0, 1e3), steady=(0, 1e3))
         check_config(
             self, starts=(1, 1e4), horizon=(1, 1e3), save_every=(1, 1e7), seed=(0, 2**31), weight_decay=(0, 1), flicker=(0, 1)
         )
@@ -194,6 +195,9 @@ class _Run:
         light = 1 - c.flicker * rng.random((len(clips), c.find_frames, 2, 2), np.float32) if c.flicker else None
         clips = clips[mine]
         frames, another = (torch.from_numpy(self.videos.read(clips, t, t + n)) for t, n in ((start, c.find_frames), (other, 1)))
+        if c.steady:
+            more = rng.integers(0, self.videos.shape[0] // 2, 2)
+            another = torch.cat([another, *(torch.from_numpy(self.videos.read(clips, int(t), int(t) + 1)) for t in more)], 1)
         still = None if self.still is None else self.still[clips]
         if self.model.config.jepa:
             with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
@@ -201,7 +205,7 @@ class _Run:
         straighten = c.straighten * float(np.clip(3 * share - 0.6, 0, 1))  # first find, then straighten
         light = None if light is None else torch.from_numpy(light[mine])
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
-            return find_loss(self.model, frames, another, straighten, still, light), clips
+            return find_loss(self.model, frames, another, straighten, still, light, c.steady), clips
 
     def predict_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 1, step)

@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from .. import control, training
+from ..model import WorldModelConfig
 from ..settings import DATA, ConfigError, threads
 from ..spread import spread
 from ..videos import Film, film
@@ -38,9 +39,10 @@ class Scale:
     episodes: int
 
 
-LOG_FULL = replace(training.FULL, find_steps=800, predict_steps=1500)
+GOAL = WorldModelConfig(anchors=4)  # a world with something in it that stays and matters: more points to find it
+LOG_FULL, LOG_QUICK = (replace(preset, steady=0.3) for preset in (training.FULL, training.QUICK))
 SCALES = {
-    "quick": Scale("quick", training.QUICK, 2000, training.QUICK, control.QUICK, 0.2, 2, 100),
+    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 0.2, 2, 100),
     "full": Scale("full", None, None, LOG_FULL, control.FULL, 1.0, 20, 400),
 }
 
@@ -105,7 +107,7 @@ def lander_seed(seed: int, scale: Scale, root, out: Path, progress: bool = True)
     """Learn the world of `lander` from its log, learn to act in the dream, then act in the true world on two bands of g."""
     videos = film(lander_log(), root, progress=progress)
     started = time.perf_counter()
-    model = training.fit(videos, replace(scale.log_fit, seed=seed), out=out / f"lander-{seed}", progress=progress)
+    model = training.fit(videos, replace(scale.log_fit, seed=seed), GOAL, out / f"lander-{seed}", progress=progress)
     model.requires_grad_(False)
     fitted = time.perf_counter() - started
     policy, history = control.learn_to_act(
