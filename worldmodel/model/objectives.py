@@ -36,8 +36,9 @@ def find_loss(
     """
     points, seen = model.encode(frames, light, still)
     _, appearance = model.encode(another[:, :1])
-    wandering, anchors = 0.0, 2 * model.config.anchors
+    wandering = 0.0
     if steady:
+        anchors = 2 * model.config.anchors
         _, calm = model.encode(still_picture(another).unsqueeze(1))
         calm = calm[..., :anchors]
         appearance = torch.cat([calm, appearance[..., anchors:]], -1)
