@@ -101,10 +101,15 @@ def train(
     """
     from dataclasses import replace
 
+    from .model import WorldModelConfig
     from .training import PRESETS, fit
     from .videos import Videos
+    from .workbook.record import GOAL, SCALES
 
-    fit(Videos.open(videos), replace(PRESETS[preset], seed=seed), out=out, device=device, tensorboard=tensorboard)
+    recording = Videos.open(videos)
+    logged = recording.rewards is not None
+    config, sizes = (SCALES[preset].log_fit, GOAL) if logged else (PRESETS[preset], WorldModelConfig())
+    fit(recording, replace(config, seed=seed), sizes, out, device, tensorboard=tensorboard)
     print(f"{out}: trained; the log is {out / 'log.jsonl'}")
 
 
