@@ -33,7 +33,7 @@ def ours(folder) -> dict[str, float]:
     log = [json.loads(line) for line in open(f"{folder}/model/log.jsonl")]
     seconds = {line["phase"]: line["seconds"] for line in log}
     each = {"find": FULL.find_clips * FULL.find_frames, "predict": FULL.predict_clips * videos.shape[0]}
-    pace = {phase: seconds[phase] / (STEPS) for phase in each}
+    pace = {phase: seconds[phase] / STEPS for phase in each}
     encoding = max(0.0, spent - sum(seconds.values())) * 4  # the default encodes four times as many clips
     frames = FULL.find_steps * each["find"] + FULL.predict_steps * each["predict"]
     whole = frames / (FULL.find_steps * pace["find"] + FULL.predict_steps * pace["predict"] + encoding)

@@ -11,8 +11,6 @@ from worldmodel.settings import ConfigError
 from worldmodel.spread import spread
 from worldmodel.videos import Film, film
 
-ray = pytest.importorskip("ray", reason="the extra `cluster` is not installed")
-
 
 def square(number, folder=None):
     if folder:
@@ -31,6 +29,7 @@ def die_once(folder):
 
 @pytest.fixture(scope="module")
 def cluster():
+    ray = pytest.importorskip("ray", reason="the extra `cluster` is not installed")
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": python_path()}})
     yield "auto"
     ray.shutdown()

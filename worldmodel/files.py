@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import uuid
 from pathlib import Path
 
 
@@ -18,7 +19,7 @@ def write_whole(path: Path, write, digest: bool = False, sync: bool = True) -> s
         the hex sha256 where ``digest`` asks for it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}")  # machines may share the folder
     try:
         with open(temporary, "wb") as file:
             write(file)

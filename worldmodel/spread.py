@@ -14,8 +14,9 @@ def spread(pieces: list[Callable], workers: int = 1, ray: str | None = None, thr
 
     Args:
         workers: processes on this machine; 1 is this process itself.
-        ray: the address of a Ray cluster to send the pieces to instead, ``auto`` for the one that this machine belongs to. Its
-            machines share the folders that the pieces write to. A piece whose worker was lost is called again.
+        ray: the address of a Ray cluster to send the pieces to instead, ``auto`` for this machine's; one that this process has
+            joined before is kept. Its machines share the folders that the pieces write to. A piece whose worker was lost is
+            called again.
         threads: workers are threads: for work that lets go of the interpreter.
 
     Raises:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from worldmodel.control import ActorCriticConfig, DreamEnv, Policy, learn_to_act, load_policy, save_policy
-from worldmodel.control.actor_critic import live, surrogate
+from worldmodel.control.actor_critic import rollout, surrogate
 from worldmodel.settings import ConfigError, TrainingDiverged
 
 SMALL = ActorCriticConfig(updates=120, horizon=8, width=16, rate=3e-3)
@@ -96,9 +96,11 @@ def walk(limit, horizon=10, seed=0, **options):
     torch.nn.init.normal_(policy.critic[-1].weight)  # values that matter
     features, _ = env.reset(seed=seed)
     start = torch.zeros(7, dtype=torch.bool)
-    path, *_ = live(env, policy, policy.critic, features, start, config, torch.Generator().manual_seed(seed))
+    slow = Policy(1, 1, 16)
+    torch.nn.init.normal_(slow.critic[-1].weight)  # values other than the policy's own
+    path, *_ = rollout(env, policy, slow.critic, features, start, config, torch.Generator().manual_seed(seed))
     rewards, ends, fresh_steps = (torch.stack(part).numpy().astype(float) for part in zip(*env.log))
-    values = policy.value(torch.cat([path.features, env.x[None]])).detach().numpy().astype(float)
+    values = slow.value(torch.cat([path.features, env.x[None]])).detach().numpy().astype(float)
     return path, rewards, ends, fresh_steps, values, config
 
 
@@ -128,7 +130,7 @@ def test_no_return_leaks_from_the_next_episode_into_the_last_one():
     env, policy = Jackpot(n=7, limit=4), Policy(1, 1, 16)
     features, _ = env.reset(seed=0)
     start = torch.zeros(7, dtype=torch.bool)
-    path, *_ = live(env, policy, policy.critic, features, start, replace(SMALL, horizon=10), torch.Generator())
+    path, *_ = rollout(env, policy, policy.critic, features, start, replace(SMALL, horizon=10), torch.Generator())
     fresh = torch.stack([entry[2] for entry in env.log])
     later = torch.cumsum(fresh, 0) > 0
     assert path.returns[~later].abs().max() < 1e3 and path.returns[later & ~fresh].abs().max() > 1e5

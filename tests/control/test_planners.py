@@ -69,6 +69,27 @@ def test_white_and_coloured_noise_have_unit_variance_and_neighbours_are_alike_in
     assert abs(neighbours(PlanConfig("cem"))) < 0.03 < 0.5 < neighbours(PlanConfig("icem"))
 
 
+def test_the_spectrum_of_coloured_noise_falls_with_its_exponent():
+    for colour in (0.0, 1.0, 2.0):
+        noise = Planner(push, 1, PlanConfig("icem", samples=4000, horizon=32, colour=colour))._noise(1)[0, :, :, 0]
+        power = torch.fft.rfft(noise).abs().square().mean(0)[1:-1]
+        slope = np.polyfit(np.log(np.arange(1, len(power) + 1)), np.log(power.numpy()), 1)[0]
+        assert slope == pytest.approx(-colour, abs=0.05)
+
+
+def test_icem_tries_its_best_again():
+    seen = []
+
+    def watch(state, actions):
+        seen.append(actions)
+        return push(state, actions)
+
+    state = (torch.tensor([1.0]), torch.tensor([0.0]))
+    Planner(watch, 1, PlanConfig("icem", iterations=2)).act(state)
+    best = seen[0][0, push(state, seen[0])[0].argmax()]
+    assert (seen[1][0] == best).all((1, 2)).any()
+
+
 def test_what_is_foreseen_is_what_a_dream_step_by_step_would_earn(lander_model, lander):
     state = lander_model.observe(lander.read([0, 1], 0, 6), lander.actions[:2, :6])
     actions = 2 * torch.rand(2, 3, 5, 2, generator=torch.Generator().manual_seed(0)) - 1

@@ -56,3 +56,29 @@ def test_the_whole_path_on_models_that_were_never_trained(sizes, dynamics, sets)
     m = len(flying(sets["test"]))
     assert found["none"].shape == found["read"].shape == (m,) and found["asked"].shape == (m, 4)
     assert np.isfinite(found["read"]).all()
+
+
+def test_what_is_asked_is_what_the_probe_then_reads_and_the_pictures_of_it_are_measured(sizes, sets, monkeypatch):
+    """A stand-in decoder shows flights under just the g that a probe of its own reads from what is held: the slope is 1."""
+    from worldmodel.evaluation import flights, slope
+
+    model, g = WorldModel(sizes).eval(), {name: sets[name].truth["g"] for name in ("train", "validation", "test")}
+    rng = np.random.default_rng(0)
+    mixing = torch.from_numpy(rng.normal(size=sizes.constants)).float()
+
+    def states(_, clips, batch=100, which=None):
+        true = clips.truth["g"] if which is None else clips.truth["g"][which]
+        spread = 0.1 * rng.normal(size=(len(true), sizes.constants))
+        mean = torch.from_numpy(true[:, None] * mixing.numpy() + spread).float().unsqueeze(1)
+        state = last_states(model, sets["test"], which=np.arange(len(true)) % 50)
+        return holding(state, mean)
+
+    def show(_, path):
+        read = (held(path)[:, 0] @ mixing / (mixing @ mixing)).numpy()
+        y = 32 - 0.5 * read[:, None] * (np.arange(STEPS) / 20) ** 2 * 16
+        return np.stack([np.full_like(y, 32), y], -1), None
+
+    monkeypatch.setattr(flights, "last_states", states), monkeypatch.setattr(flights, "find_body", show)
+    found = fly_on(model, sets)
+    assert np.abs(found["none"] / g["test"][found["clips"]] - 1).max() < 0.3
+    assert slope(found["none"], found["asked"], found["read"]) == pytest.approx(1, abs=0.05)

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from worldmodel.model import WorldModel
 from worldmodel.training import fit, load
@@ -74,8 +75,53 @@ def test_so_do_the_other_families(videos, exact, sizes, tmp_path, family):
         assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-5, abs=1e-5)
 
 
+GRADIENTS = """
+import json, sys
+import torch
+from worldmodel.model import WorldModel, WorldModelConfig
+from worldmodel.model.objectives import find_loss, jepa_loss, predict_loss
+from worldmodel.model.ranks import average_gradients, join_ranks, rank_and_ranks
+join_ranks("cpu")
+rank, ranks = rank_and_ranks()
+mine, draw = slice(rank, None, ranks), torch.Generator().manual_seed(0)
+found = {}
+for name in ("find", "jepa", "predict"):
+    torch.manual_seed(0)
+    model = WorldModel(WorldModelConfig(**json.loads(sys.argv[2]) | {"jepa": name == "jepa", "still": name == "find"}))
+    frames = torch.randint(0, 255, (4, 9, 64, 64, 1), dtype=torch.uint8, generator=draw)
+    if name == "find":
+        loss = find_loss(model, frames[mine, :6], frames[mine, 6:], 0.3, frames[mine, 0], None, 0.3)
+    elif name == "jepa":
+        loss = jepa_loss(model, frames[mine, :6], frames[mine, 6:], generator=torch.Generator().manual_seed(1))
+    else:
+        points, appearance = torch.rand(4, 9, 4, generator=draw), torch.rand(4, 9, model.config.appearance, generator=draw)
+        starts = torch.tensor([[2, 3]] * 4)
+        loss = predict_loss(model, {"points": points[mine], "appearance": appearance[mine]}, starts[mine], starts[mine], 4)
+    loss["loss"].backward()
+    average_gradients(list(model.parameters()))
+    found |= {f"{name}.{key}": p.grad.tolist() for key, p in model.named_parameters() if p.grad is not None}
+if rank == 0:
+    json.dump(found, open(sys.argv[1], "w"))
+"""
+
+
+def test_two_processes_find_the_gradient_of_one(sizes, tmp_path):
+    program, environment = tmp_path / "gradients.py", os.environ | {"OMP_NUM_THREADS": "1"}
+    program.write_text(GRADIENTS)
+    two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    for start, out in (([sys.executable], "one"), (two, "two")):
+        subprocess.run(
+            [*start, str(program), str(tmp_path / out), json.dumps(asdict(sizes))], env=environment, check=True, timeout=120
+        )
+    one, two = (json.loads((tmp_path / out).read_text()) for out in ("one", "two"))
+    assert one.keys() == two.keys() and {name.split(".")[0] for name in one} == {"find", "jepa", "predict"}
+    for name, values in one.items():
+        torch.testing.assert_close(torch.tensor(two[name]), torch.tensor(values), rtol=1e-3, atol=1e-5, msg=name)
+
+
 def test_a_run_goes_on_with_another_number_of_processes(videos, exact, sizes, tmp_path):
     """Two begin and are stopped after the first checkpoint; one goes on and ends as one would have alone."""
+    exact = replace(exact, find_steps=30, predict_steps=6)  # long enough to be stopped on the way
     fit(videos, exact, sizes, tmp_path / "one", device="cpu", progress=False)
     run = subprocess.Popen(command(videos, tmp_path / "two", replace(exact, save_every=1), sizes))
     wait_for(lambda: (tmp_path / "two/manifest.json").exists())

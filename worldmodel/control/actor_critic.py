@@ -137,7 +137,7 @@ def learn_to_act(env, config: ActorCriticConfig = FULL, progress: bool = True) -
     for update in tqdm(range(config.updates), "act", disable=not progress, leave=False):
         rate = config.rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * update / config.updates)))
         optimizer.param_groups[0]["lr"] = rate
-        path, features, fresh = live(env, policy, slow, features, fresh, config, noise)
+        path, features, fresh = rollout(env, policy, slow, features, fresh, config, noise)
         spread = torch.quantile(path.returns.flatten(), torch.tensor([0.05, 0.95], device=features.device))
         scale += 0.05 * (max(1.0, float(spread[1] - spread[0])) - scale)
         for _ in range(config.epochs):
@@ -162,7 +162,7 @@ def learn_to_act(env, config: ActorCriticConfig = FULL, progress: bool = True) -
     return policy.eval(), history
 
 
-def surrogate(policy: Policy, path: Path, scale: float, config: ActorCriticConfig) -> torch.Tensor:
+def surrogate(policy: Policy, path: Rollout, scale: float, config: ActorCriticConfig) -> torch.Tensor:
     """What the actor goes down: minus the clipped ratio times the advantage, and minus the entropy's reward."""
     log_probability, entropy = policy.log_probability(path.features, path.drawn)
     ratio, advantage = (log_probability - path.log_probability).exp(), path.advantage / scale
@@ -171,19 +171,21 @@ def surrogate(policy: Policy, path: Path, scale: float, config: ActorCriticConfi
 
 
 @dataclass(frozen=True)
-class Path:
+class Rollout:
     """One stretch lived through, tensors with leading (H, N)."""
 
     features: torch.Tensor
     drawn: torch.Tensor  # actions before they were squashed, and
     log_probability: torch.Tensor  # as the policy had it
     returns: torch.Tensor  # lambda-returns
-    advantage: torch.Tensor  # over the value
+    advantage: torch.Tensor  # over the lagging critic's value
     weight: torch.Tensor  # 0 where the step only started a new episode
 
 
 @torch.no_grad()
-def live(env, policy: Policy, slow, features, fresh, config: ActorCriticConfig, noise) -> tuple[Path, torch.Tensor, torch.Tensor]:
+def rollout(
+    env, policy: Policy, slow, features, fresh, config: ActorCriticConfig, noise
+) -> tuple[Rollout, torch.Tensor, torch.Tensor]:
     """Act for ``horizon`` steps and work out the lambda-returns, backwards.
 
     Args:
@@ -210,9 +212,10 @@ def live(env, policy: Policy, slow, features, fresh, config: ActorCriticConfig, 
     stacked = {name: torch.stack(parts) for name, parts in {"features": seen[:-1], "drawn": drawn, "returns": returns}.items()}
     log_probability, _ = policy.log_probability(stacked["features"], stacked["drawn"])
     advantage = stacked["returns"] - torch.stack(values[:-1])
-    path = Path(**stacked, log_probability=log_probability, advantage=advantage, weight=torch.stack(counts).float())
+    path = Rollout(**stacked, log_probability=log_probability, advantage=advantage, weight=torch.stack(counts).float())
     return path, seen[-1], fresh
 
 
-def _mean(values: torch.Tensor, path: Path) -> torch.Tensor:
+def _mean(values: torch.Tensor, path: Rollout) -> torch.Tensor:
+    """Over all steps, those that only started an episode counted as 0."""
     return (path.weight * values).mean()

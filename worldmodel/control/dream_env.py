@@ -110,7 +110,7 @@ def foresee(model: WorldModel, state: LatentState, actions: torch.Tensor, discou
     """
     batch, samples = actions.shape[:2]
     begin = state[:, -1:].apply(lambda value: value.repeat_interleave(samples, 0))
-    reward, end = model.reward(model.imagine(begin, actions.flatten(0, 1)))
+    reward, end = model.reward(model.imagine(begin, actions.flatten(0, 1).to(model.device)))
     going = torch.cumprod(torch.cat([torch.ones_like(end[:, :1]), 1 - end[:, :-1]], 1), 1)
     worth = discount ** torch.arange(reward.shape[1], device=reward.device)
-    return (reward * going * worth).sum(1).unflatten(0, (batch, samples))
+    return (reward * going * worth).sum(1).unflatten(0, (batch, samples)).to(actions.device)

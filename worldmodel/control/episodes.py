@@ -24,7 +24,8 @@ def run_episodes(env, act, seed: int) -> Outcome:
     while not over.all():
         with torch.no_grad():
             observation, reward, terminated, truncated, info = env.step(act(observation))
-        returns += np.where(over, 0, np.asarray(reward))
+        reward, terminated, truncated = (torch.as_tensor(value).cpu().numpy() for value in (reward, terminated, truncated))
+        returns += np.where(over, 0, reward)
         success |= np.asarray(info.get("success", np.zeros(n, bool))) & ~over
-        over |= np.asarray(terminated) | np.asarray(truncated)
+        over |= terminated | truncated
     return Outcome(returns, success)

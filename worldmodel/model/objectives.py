@@ -25,7 +25,7 @@ def find_loss(
     They are painted with the appearance of another frame of their clips: so what moves must go through the points.
 
     Args:
-        another: uint8 (B, 1, H, W, C), from any time of the same clips.
+        another: uint8 (B, 1, H, W, C), from any time of the same clips; (B, 3, ...) of three times where ``steady``.
         still: the clips' still pictures, uint8 (B, H, W, C), for a model that paints over them.
         straighten: weight of the third difference of the points, as a share of their spread (label-free smoothness:
             a body in flight has none; a relative penalty cannot be escaped by shrinking). 0 until the body is found.
@@ -72,17 +72,18 @@ def _reconstruction(model: WorldModel, frames, points, appearance, still) -> tor
 
 
 def jepa_loss(
-    model: WorldModel, frames, another, still=None, generator: torch.Generator | None = None
+    model: WorldModel, frames, another, still=None, light=None, generator: torch.Generator | None = None
 ) -> dict[str, torch.Tensor]:
     """Embeddings of frames foretold from those before them and kept from collapse by `sigreg` (LeWorldModel, Maes et al. 2026).
 
-    Arguments as of `find_loss`. The decoder paints from detached latents: to be looked at, nothing learns from it.
+    Arguments as of `find_loss`; paths are not straightened and anchors not steadied besides. The decoder paints from detached
+    latents: to be looked at, nothing learns from it.
     """
-    points, appearance = model.encode(frames)
+    points, appearance = model.encode(frames, light, still)
     z = torch.cat([points * PLACE_SPREAD, appearance], -1)
     foretold = whole((model.predictor(z) - z[:, 3:]).square().mean((1, 2))).mean()
     even = sigreg(z, generator)
-    reconstruction = _reconstruction(model, frames, points.detach(), model.encode(another)[1].detach(), still)
+    reconstruction = _reconstruction(model, frames, points.detach(), model.encode(another[:, :1])[1].detach(), still)
     loss, flat = foretold + SIGREG * even + reconstruction, (whole(z).std((0, 1)) < FLAT).float().mean()
     return {"loss": loss, "foretold": foretold, "sigreg": even, "reconstruction": reconstruction, "flat": flat}
 
@@ -101,7 +102,9 @@ def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torc
         ends: (B, S) frames up to which each belief is gathered.
     """
     points, actions = clips["points"], clips.get("actions")
-    state = model.track(points, clips["appearance"], actions)
+    learns_by_imagining = model.config.dynamics != "rssm"
+    with torch.set_grad_enabled(learns_by_imagining):
+        state = model.track(points, clips["appearance"], actions)
     rows = torch.arange(len(points), device=points.device)[:, None]
     steps = starts[..., None] + torch.arange(1, horizon + 1, device=points.device)  # (B, S, horizon)
 
@@ -110,13 +113,14 @@ def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torc
 
     begin = state[rows, starts].apply(lambda value: value.flatten(0, 1).unsqueeze(1))
     belief = None if model.evidence is None else belief_elsewhere(state, starts, ends, horizon, model.config.window)
-    path = model.imagine(begin, horizon if actions is None else ahead("actions"), belief)
+    with torch.set_grad_enabled(learns_by_imagining):
+        path = model.imagine(begin, horizon if actions is None else ahead("actions"), belief)
     error = (path.points - ahead("points")) * (model.config.size / 2)
     error = torch.sqrt(error**2 + PIXEL_ERROR**2) - PIXEL_ERROR
     valid, valid_ahead = (clips["valid"], ahead("valid")) if "valid" in clips else (None, None)
-    open_loop = _mean(error, valid_ahead)
+    open_loop = _mean(error, valid_ahead)  # an RSSM learns by what it sees next, and never by what it imagines
     losses = {"loss": open_loop, "open_loop": open_loop}
-    if model.config.dynamics == "rssm":  # learns by what it sees next, and never by what it imagines
+    if not learns_by_imagining:
         losses = model.dynamics.losses(points, actions, model.config.size / 2) | {"open_loop": open_loop}
     elif belief is not None:
         losses["added"] = additions(model, state, begin, path, belief, valid, valid_ahead)

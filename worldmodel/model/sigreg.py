@@ -19,7 +19,8 @@ def sigreg(z: torch.Tensor, generator: torch.Generator | None = None) -> torch.T
     """
     directions = F.normalize(torch.randn(z.shape[-1], PROJECTIONS, generator=generator).to(z.device), dim=0)
     t = torch.linspace(0, REACH, KNOTS, device=z.device)
-    angle = (z.float() @ directions).unsqueeze(-1) * t  # (B, T, directions, knots)
+    with torch.autocast(z.device.type, enabled=False):
+        angle = (z.float() @ directions).unsqueeze(-1) * t  # (B, T, directions, knots)
     found = whole(torch.stack([angle.cos().mean(0), angle.sin().mean(0)]).unsqueeze(0)).mean(0)
     window = torch.exp(-(t**2) / 2)
     return torch.trapezoid(((found[0] - window) ** 2 + found[1] ** 2) * window, t).mean()

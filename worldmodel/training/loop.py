@@ -90,7 +90,7 @@ def fit(
     Raises:
         ConfigError: the clips are too short, ``out`` holds a run with other settings, or the ranks cannot share a step evenly.
         TrainingDiverged: a loss that is not finite, naming step and clips; the last checkpoint stays.
-        KeyboardInterrupt: on Ctrl-C or SIGTERM, after a checkpoint was saved.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, after a checkpoint was saved (by many ranks: or the last regular one).
     """
     shortest = max(config.find_frames, FIRST + config.horizon + 1)
     if not len(videos) or videos.shape[0] < shortest:
@@ -104,6 +104,7 @@ def fit(
     model = WorldModel(sizes).to(device)
     run = _Run(model, videos, config, device, Path(out) if out else None, progress, tensorboard)
     run.resume()
+    run.agree()
     with _stop_between_updates(run):
         run.phase("find", 0, config.find_steps, config.find_rate, run.find_step)
         run.phase("predict", config.find_steps, config.steps, config.predict_rate, run.predict_step)
@@ -130,6 +131,12 @@ class _Run:
             raise ConfigError(f"{self.out}: holds a run with other settings or videos; give another folder or the same")
         self.model.load_state_dict(checkpoint.load(self.out).state_dict())
         self.step = manifest["step"]
+
+    def agree(self):
+        """Refuse to train with ranks that stand elsewhere: they do not share the folder of checkpoints."""
+        steps = whole(torch.tensor([self.step], device=self.device))
+        if len(steps.unique()) > 1:
+            raise ConfigError(f"the ranks stand at steps {steps.tolist()}: they must share the folder {self.out}")
 
     def phase(self, name, begin, end, rate, step_of_phase):
         """Steps [begin, end) with one optimiser and one learning-rate schedule; passes over what a resumed run has done."""
@@ -199,12 +206,12 @@ class _Run:
             more = rng.integers(0, self.videos.shape[0] // 2, 2)
             another = torch.cat([another, *(torch.from_numpy(self.videos.read(clips, int(t), int(t) + 1)) for t in more)], 1)
         still = None if self.still is None else self.still[clips]
-        if self.model.config.jepa:
-            with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
-                return jepa_loss(self.model, frames, another, still, torch.Generator().manual_seed(step)), clips
         straighten = c.straighten * float(np.clip(3 * share - 0.6, 0, 1))  # first find, then straighten
         light = None if light is None else torch.from_numpy(light[mine])
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
+        directions = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.bf16):
+            if self.model.config.jepa:
+                return jepa_loss(self.model, frames, another, still, light, directions), clips
             return find_loss(self.model, frames, another, straighten, still, light, c.steady), clips
 
     def predict_step(self, step, share):
@@ -214,6 +221,7 @@ class _Run:
         ends = np.where(rng.random(starts.shape) < 0.5, rng.integers(c.horizon, frames, starts.shape), starts)
         clips, starts, ends = (drawn[self.rank :: self.ranks] for drawn in (clips, starts, ends))
         batch = {name: values[clips] for name, values in self.clips.items()}
+        torch.manual_seed(int(generator(c.seed, 2, step, self.rank).integers(2**31)))  # for dynamics that draw
         starts, ends = torch.from_numpy(starts).to(self.device), torch.from_numpy(ends).to(self.device)
         return predict_loss(self.model, batch, starts, ends, c.horizon), clips
 

@@ -17,6 +17,7 @@ from .. import evaluation, training
 from ..model import WorldModelConfig
 from ..model.world_model import ENCODERS, MEMORIES
 from ..probing import Report, median_relative_error, r2
+from ..settings import ConfigError
 from ..training import FULL, FitConfig
 from ..videos import Film, Videos, film
 from .keeping import keep
@@ -90,10 +91,12 @@ def within(seconds: float, videos: Videos, sizes: WorldModelConfig, config: FitC
         return time.perf_counter() - started
 
     spent(2, 2)  # what is only slow once
-    find, encode = (spent(12, 0) - spent(2, 0)) / 10, spent(0, 1)
-    predict = (spent(0, 11) - encode) / 10
-    encoding = encode * len(videos) / len(few)
+    find, once = (spent(14, 0) - spent(2, 0)) / 12, spent(0, 1)
+    predict = (spent(0, 13) - once) / 12
+    encoding = max(0.0, once - predict) * len(videos) / len(few)
     half = (seconds - encoding) / 2
+    if min(find, predict, half) <= 0:
+        raise ConfigError(f"{seconds} s: encoding {len(videos)} clips alone takes {encoding:.1f} s here")
     return replace(config, find_steps=max(1, round(half / find)), predict_steps=max(1, round(half / predict)))
 
 
@@ -108,9 +111,8 @@ def run_family(family: Family, scene: str, seed: int, root, share: float = SHARE
     features = evaluation.all_features(model, sets, stop=20)
     found = evaluation.read_constants(features, sets, ("g",), (8, 20))
     found |= {f"flight.{key}": values for key, values in evaluation.fly_on(model, sets).items()}
-    weights = sum(parameter.numel() for parameter in model.parameters())
     return found | {
-        "rollout": evaluation.open_loop_error(model, sets["test"]), "weights": np.array(weights), "fit_seconds": np.array(fitted),
+        "rollout": evaluation.open_loop_error(model, sets["test"]), "fit_seconds": np.array(fitted),
         "steps": np.array([config.find_steps, config.predict_steps]), "seconds": np.array(time.perf_counter() - started),
     }  # fmt: skip
 
@@ -167,7 +169,9 @@ class Sweep:
         rows = [row for name, of in found.items() for row in family_reports(place, of, truths, name, preset)]
         if self.exponent:
             sizes = [float(name) for name in found]
-            read = [(truths["test"], *(of[seed]["g.test.k20"] for of in found.values())) for seed in range(self.seeds)]
+            read = [
+                (truths["test"], *(of[seed]["g.test.k20"] for of in found.values())) for seed in range(min(seeds, self.seeds))
+            ]
             spent = sum(float(one["seconds"]) for of in found.values() for one in of)
             fall = lambda g, *reads: exponent(sizes, [1 - r2(g, one) for one in reads])
             rows.append(evaluation.summarise(f"{place}.exponent", read, fall, preset=preset, seconds=spent))

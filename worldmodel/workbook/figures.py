@@ -12,6 +12,7 @@ from ..evaluation.reading import BANDS
 from ..physics import SCENES
 from ..probing import Report
 from ..videos import save_video
+from .families import SECONDS
 
 
 def save_figure(figure, folder, name: str) -> None:
@@ -152,7 +153,7 @@ def table_figures(reports: list[Report]) -> dict:
             figures[f"ball.{scene}.family"] = plots.bars(values, xlabel=xlabel, title=title, ours="default")
     curves = {}
     for axis, label in (
-        ("clips", "clips (number)"), ("parameters", "weights (of the default's)"), ("seconds", "training (of 60 s)"),
+        ("clips", "clips (number)"), ("parameters", "weights (of the default's)"), ("seconds", f"training (of {SECONDS:g} s)"),
     ):  # fmt: skip
         start = f"ball.clean.J.{axis}.A.r2."
         found = sorted((float(row.removeprefix(start)), 1 - rows[row].value) for row in rows if row.startswith(start))

@@ -149,13 +149,18 @@ def record(
     if scale.fit:
         experiments = {name: replace(one, fit=scale.fit, clips=scale.clips) for name, one in experiments.items()}
     if jobs > 1 or ray:
+        for one in experiments.values():
+            (
+                film(one.film, root, progress=progress),
+                bench_of(one, scale, root, progress).sets,
+            )  # once, not by all at the same time
         pieces = [partial(run_seed, one, seed) for one in experiments.values() for seed in range(seeds)]
         pieces += [partial(run_lander, seed) for seed in range(seeds) if "lander" in names]
         pieces += [partial(run_shared, one, test) for one in experiments.values() for test in one.tests]
         pieces = [partial(piece, scale, root, out, False) for piece in pieces]
         pieces += [partial(SWEEPS[name].kept, *piece, root, out, False)
                    for name in names if name in SWEEPS for piece in SWEEPS[name].pieces(seeds)]  # fmt: skip
-        pieces = [partial(on_threads, max(1, threads() // jobs), piece) for piece in pieces]
+        pieces = [partial(on_threads, 1 if ray else max(1, threads() // jobs), piece) for piece in pieces]
         for _ in tqdm(spread(pieces, jobs, ray), "record", len(pieces), disable=not progress):
             pass
     for name in names:
@@ -173,7 +178,7 @@ def record(
     for name, figure in table_figures(read_results(Path(figures) / "results.json")[1]).items():
         save_figure(figure, figures, name)
     if preset == "full":
-        keep_weights(out, Path(root) / "weights", names)
+        keep_weights(out, Path(root) / "weights", [name for name in names if name not in SWEEPS])
 
 
 def keep_weights(out: Path, weights: Path, names=("ball-clean", "lander")) -> None:
