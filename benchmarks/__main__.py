@@ -17,6 +17,7 @@ MARKS = {
     "seconds_to_r2_90": ("<= 60", "s", "RSSM: 0.68 in 480 s"), "imagine_steps": (">= 300000", "1/s", "none published"),
     "imagine_vs_pendulum": (">= 300", "1", "none published"), "open_s": ("<= 1.5", "s", "none published"),
     "import_s": ("<= 0.3", "s", "none published"), "plan_ms": ("<= 50", "ms", "LeWM 980 ms; DINO-WM 47,000 ms"),
+    **{f"train_frames.{phase}": ("", "1/s", "none published") for phase in ("find", "predict", "encode", "whole")},
     "plan_ms.icem": ("", "ms", "none published"), "plan_ms.mppi": ("", "ms", "none published"),
     "record_frames": (">= 200000", "1/s", "PhyWorld 501; Gymnasium's Pendulum-v1 407, CartPole-v1 785 frames/s"),
 }  # fmt: skip

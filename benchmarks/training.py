@@ -34,10 +34,12 @@ def ours(folder) -> dict[str, float]:
     seconds = {line["phase"]: line["seconds"] for line in log}
     each = {"find": FULL.find_clips * FULL.find_frames, "predict": FULL.predict_clips * videos.shape[0]}
     pace = {phase: seconds[phase] / STEPS for phase in each}
-    encoding = max(0.0, spent - sum(seconds.values())) * 4  # the default encodes four times as many clips
+    once = spent - sum(seconds.values())  # encoding for the second phase, and what little comes before the first
+    encoding = 4 * once  # the default encodes four times as many clips
     frames = FULL.find_steps * each["find"] + FULL.predict_steps * each["predict"]
     whole = frames / (FULL.find_steps * pace["find"] + FULL.predict_steps * pace["predict"] + encoding)
-    return {phase: each[phase] / pace[phase] for phase in each} | {"whole": whole}
+    rates = {phase: each[phase] / pace[phase] for phase in each}
+    return rates | {"encode": len(videos) * videos.shape[0] / once, "whole": whole}
 
 
 def peer(model, clips: int, length: int, repeats: int = 5) -> float:
@@ -72,7 +74,7 @@ def main() -> dict[str, list[float]]:
     kind, rate = "bfloat16" if BF16 else "float32", matrix_rate() / 1e9
     print(f"threads {torch.get_num_threads()}, {kind}, {rate:.0f} GFLOP/s in matrix products")
     print("ours: " + ", ".join(f"{phase} {rate:,.0f} frames/s" for phase, rate in mine.items()))
-    found = {}
+    found = {f"train_frames.{phase}": [rate] for phase, rate in mine.items()}
     peers = ("lewm", "LeWM ViT-tiny/8", LeWorldModel(), 16, 4), ("rssm", "RSSM 1M", Rssm(), 16, 64)
     for short, name, model, clips, length in peers:
         rate, weights = peer(model, clips, length), sum(p.numel() for p in model.parameters()) / 1e6
