@@ -1,5 +1,6 @@
-"""All speed figures in one run, and their rows in figures/results.json: python benchmarks"""
+"""All speed figures in one run, and their rows in figures/results.json: python benchmarks [planning ...]"""
 
+import sys
 import time
 from statistics import median
 
@@ -24,8 +25,8 @@ MARKS = {
 
 
 def main() -> None:
-    reports = []
-    for program in (film, training, imagining, planning, legible):
+    reports, programs = [], (film, training, imagining, planning, legible)
+    for program in [one for one in programs if one.__name__ in sys.argv[1:]] or programs:
         started = time.perf_counter()
         found = program.main()
         spent = time.perf_counter() - started

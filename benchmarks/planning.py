@@ -14,6 +14,7 @@ from worldmodel.settings import DATA
 
 
 def main(repeats: int = 30) -> dict[str, list[float]]:
+    torch.set_num_threads(1)  # products this small are slower on two
     model, found = worldmodel.load(DATA / "weights" / "lander").requires_grad_(False), {}
     state = model.observe(np.zeros((1, 8, 64, 64, 1), np.uint8))
     for method in METHODS:

@@ -102,7 +102,7 @@ class DreamEnv(VectorEnv):
         return replace(state, belief=Belief(middle + (state.belief.mean - middle) * by, state.belief.weight))
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def foresee(model: WorldModel, state: LatentState, actions: torch.Tensor, discount: float = 0.99) -> torch.Tensor:
     """What sequences of actions (B, S, H, A) would earn from the last moment of ``state`` (B, T): (B, S), for a `Planner`.
 

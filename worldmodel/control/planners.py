@@ -54,7 +54,7 @@ class Planner:
         """Forget the last plan: another episode begins."""
         self.plan = None
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def act(self, state, batch: int = 1) -> torch.Tensor:
         """The actions (B, A) to take in ``state``, which describes a batch of B worlds."""
         c, shape = self.config, (batch, self.config.horizon, self.actions)
