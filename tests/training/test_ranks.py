@@ -133,16 +133,17 @@ def test_a_run_goes_on_with_another_number_of_processes(videos, exact, sizes, tm
     assert one["step"] == two["step"] and one["loss"] == pytest.approx(two["loss"], rel=1e-5, abs=1e-5)
 
 
-@pytest.mark.parametrize("restarts", [0, 3])
-def test_when_a_rank_is_killed_the_run_stops_or_starts_again_and_does_not_hang(videos, exact, sizes, tmp_path, restarts):
+def test_when_a_rank_is_killed_the_others_stop_and_the_last_checkpoint_stands(videos, exact, sizes, tmp_path):
     config = replace(exact, find_steps=40, predict_steps=40, save_every=2)
-    run = subprocess.Popen(command(videos, tmp_path / "run", config, sizes, f"--max-restarts={restarts}"))
-    wait_for(lambda: (tmp_path / "run/manifest.json").exists())
-    os.kill(children(run.pid)[-1], signal.SIGKILL)
-    code = run.wait(timeout=100)
-    step = json.loads((tmp_path / "run/manifest.json").read_text())["step"]
+    run = subprocess.Popen(command(videos, tmp_path / "run", config, sizes))
+    try:
+        wait_for(lambda: (tmp_path / "run/manifest.json").exists())
+        os.kill(children(run.pid)[-1], signal.SIGKILL)
+        assert run.wait(timeout=90) != 0
+    finally:
+        run.kill()
+    assert json.loads((tmp_path / "run/manifest.json").read_text())["step"] < config.steps
     assert isinstance(load(tmp_path / "run"), WorldModel)
-    assert (code == 0 and step == config.steps) if restarts else (code != 0 and step < config.steps)
 
 
 def test_uneven_shares_are_refused(videos, exact, sizes, monkeypatch):

@@ -149,11 +149,10 @@ def record(
     if scale.fit:
         experiments = {name: replace(one, fit=scale.fit, clips=scale.clips) for name, one in experiments.items()}
     if jobs > 1 or ray:
-        for one in experiments.values():
-            (
-                film(one.film, root, progress=progress),
-                bench_of(one, scale, root, progress).sets,
-            )  # once, not by all at the same time
+        for one in experiments.values():  # filmed once, not by all pieces at the same time
+            film(one.film, root, progress=progress)
+            if set(one.tests) - {"extrapolation", "transfer"}:  # these have sets of their own
+                _ = bench_of(one, scale, root, progress).sets
         pieces = [partial(run_seed, one, seed) for one in experiments.values() for seed in range(seeds)]
         pieces += [partial(run_lander, seed) for seed in range(seeds) if "lander" in names]
         pieces += [partial(run_shared, one, test) for one in experiments.values() for test in one.tests]
