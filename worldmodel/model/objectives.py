@@ -102,7 +102,7 @@ def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torc
         ends: (B, S) frames up to which each belief is gathered.
     """
     points, actions = clips["points"], clips.get("actions")
-    learns_by_imagining = model.config.dynamics != "rssm"
+    learns_by_imagining = model.config.dynamics != "rssm"  # which learns by what it sees next, and never by what it imagines
     with torch.set_grad_enabled(learns_by_imagining):
         state = model.track(points, clips["appearance"], actions)
     rows = torch.arange(len(points), device=points.device)[:, None]
@@ -118,7 +118,7 @@ def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torc
     error = (path.points - ahead("points")) * (model.config.size / 2)
     error = torch.sqrt(error**2 + PIXEL_ERROR**2) - PIXEL_ERROR
     valid, valid_ahead = (clips["valid"], ahead("valid")) if "valid" in clips else (None, None)
-    open_loop = _mean(error, valid_ahead)  # an RSSM learns by what it sees next, and never by what it imagines
+    open_loop = _mean(error, valid_ahead)
     losses = {"loss": open_loop, "open_loop": open_loop}
     if not learns_by_imagining:
         losses = model.dynamics.losses(points, actions, model.config.size / 2) | {"open_loop": open_loop}

@@ -11,7 +11,7 @@ from ..probing import Report
 
 def control_reports(seeds: list[dict], preset: str = "full") -> list[Report]:
     """`lander`: return ratio in range and beyond, the gap between dream and truth, and return and success of each policy."""
-    reports, row = [], rows_of("lander.control", seeds, preset, same_clips=False)
+    reports, row = [], rows_of("lander.control", seeds, preset, same_clips=False, model="anchors 4")
     for band, label, mark in (("train", "in", ">= 0.95"), ("beyond", "beyond", ">= 0.9")):
         triples = [tuple(seed[f"{band}.{name}.return"] for name in ("dream", "random", "oracle")) for seed in seeds]
         reports.append(row(f"return_ratio.{label}", triples, return_ratio, mark=mark))
