@@ -52,10 +52,12 @@ def test_a_budget_of_seconds_is_about_kept(ball, sizes):
 
 def test_a_sweep_keeps_each_seed_and_makes_rows(tmp_path, monkeypatch):
     monkeypatch.setitem(run_family.__globals__, "FULL", replace(FULL, find_clips=4, predict_clips=8))
-    few = {"30": Family(SMALL, clips=30, seconds=1), "60": Family(SMALL, clips=60, seconds=1)}
-    sweep = Sweep("clean", "J.clips", few, seeds=1, share=0.05, exponent=True)
-    assert sweep.pieces(5) == [("30", 0), ("60", 0)]
+    few = {"30": Family(SMALL, clips=30, seconds=2), "60": Family(SMALL, clips=60, seconds=2)}
+    sweep = Sweep("clean", "J.clips", few, seeds=2, share=0.05, budget=0.5, exponent=True)
+    assert sweep.pieces(5) == [("30", 0), ("30", 1), ("60", 0), ("60", 1)]
     rows = {row.name: row for row in sweep.reports(5, tmp_path, tmp_path / "runs")}
+    taken = [np.load(tmp_path / "runs" / f"J.clips-clean-30-{of}.npz")["steps"].tolist() for of in ("steps", 0, 1)]
+    assert taken[0] == taken[1] == taken[2] and min(taken[0]) > 0  # planned once, for all seeds alike
     assert {"ball.clean.J.clips.A.r2.30", "ball.clean.J.clips.E.slope.60", "ball.clean.J.clips.exponent"} <= set(rows)
     monkeypatch.setattr("worldmodel.training.fit", lambda *_, **__: pytest.fail("trained again"))
     again = sweep.reports(5, tmp_path, tmp_path / "runs")

@@ -82,7 +82,7 @@ SCALING = {
 
 
 def within(seconds: float, videos: Videos, sizes: WorldModelConfig, config: FitConfig = FULL) -> FitConfig:
-    """The config with as many steps as fit into the seconds on this machine, half of them for each phase; timed on a few."""
+    """The config with as many steps as fit into the seconds on this machine, half of them for each phase; timed on a few clips."""
     few = videos[np.arange(min(len(videos), config.predict_clips))]
 
     def spent(find_steps: int, predict_steps: int) -> float:
@@ -100,10 +100,19 @@ def within(seconds: float, videos: Videos, sizes: WorldModelConfig, config: FitC
     return replace(config, find_steps=max(1, round(half / find)), predict_steps=max(1, round(half / predict)))
 
 
-def run_family(family: Family, scene: str, seed: int, root, share: float = SHARE, progress: bool = True) -> dict[str, np.ndarray]:
-    """Train one seed of a family within its budget and take tests A, C and E and the rollout."""
+def plan_family(family: Family, scene: str, seconds: float, root, progress: bool = True) -> dict[str, np.ndarray]:
+    """``steps`` (2,) of finding and of predicting that take so many seconds of training."""
     videos = film(Film("ball", family.clips, 40, scene), root, progress=progress)
-    config = within(family.seconds, videos, family.config(scene), replace(FULL, seed=seed, **family.fit))
+    config = within(seconds, videos, family.config(scene), replace(FULL, **family.fit))
+    return {"steps": np.array([config.find_steps, config.predict_steps])}
+
+
+def run_family(
+    family: Family, scene: str, seed: int, steps, root, share: float = SHARE, progress: bool = True
+) -> dict[str, np.ndarray]:
+    """Train one seed of a family for so many ``steps`` (2,) and take tests A, C and E and the rollout."""
+    videos = film(Film("ball", family.clips, 40, scene), root, progress=progress)
+    config = replace(FULL, seed=seed, find_steps=int(steps[0]), predict_steps=int(steps[1]), **family.fit)
     started = time.perf_counter()
     model = training.fit(videos, config, family.config(scene), progress=progress)
     fitted = time.perf_counter() - started
@@ -113,7 +122,7 @@ def run_family(family: Family, scene: str, seed: int, root, share: float = SHARE
     found |= {f"flight.{key}": values for key, values in evaluation.fly_on(model, sets).items()}
     return found | {
         "rollout": evaluation.open_loop_error(model, sets["test"]), "fit_seconds": np.array(fitted),
-        "steps": np.array([config.find_steps, config.predict_steps]), "seconds": np.array(time.perf_counter() - started),
+        "steps": np.asarray(steps), "seconds": np.array(time.perf_counter() - started),
     }  # fmt: skip
 
 
@@ -151,15 +160,21 @@ class Sweep:
     families: dict[str, Family]
     seeds: int = 5  # at most
     share: float = SHARE  # of the evaluation's clips
+    budget: float = 1.0  # of the families' seconds
     exponent: bool = False  # the families' names are sizes: fit error = a size^b
 
     def pieces(self, seeds: int) -> list[tuple[str, int]]:
         return [(name, seed) for name in self.families for seed in range(min(seeds, self.seeds))]
 
+    def plan(self, name: str, root, out: Path, progress: bool = True) -> np.ndarray:
+        """The steps (2,) that a family's seconds allow, timed once and kept: all its seeds take as many, whatever else runs."""
+        family, path = self.families[name], out / f"{self.place}-{self.scene}-{name}-steps.npz"
+        return keep(path, partial(plan_family, family, self.scene, self.budget * family.seconds, root, progress))["steps"]
+
     def kept(self, name: str, seed: int, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
         """`run_family`, kept in a file."""
-        path = out / f"{self.place}-{self.scene}-{name}-{seed}.npz"
-        return keep(path, partial(run_family, self.families[name], self.scene, seed, root, self.share, progress))
+        path, steps = out / f"{self.place}-{self.scene}-{name}-{seed}.npz", self.plan(name, root, out, progress)
+        return keep(path, partial(run_family, self.families[name], self.scene, seed, steps, root, self.share, progress))
 
     def reports(self, seeds: int, root, out: Path, preset: str = "full") -> list[Report]:
         """All rows; what is not there yet is run."""

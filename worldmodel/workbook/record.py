@@ -18,7 +18,7 @@ from ..spread import spread
 from ..videos import Film, film
 from .battery import BATTERY, Bench
 from .experiments import EXPERIMENTS, Experiment
-from .families import SWEEPS
+from .families import SHARE, SWEEPS
 from .figures import dream_gif, figures_of, returns_figure, save_figure, table_figures
 from .keeping import keep
 from .reports import control_reports
@@ -37,13 +37,14 @@ class Scale:
     share: float
     untrained: int
     episodes: int
+    budget: float  # of the seconds that a sweep's families train
 
 
 GOAL = WorldModelConfig(anchors=4)  # a world with something in it that stays and matters: more points to find it
 LOG_FULL, LOG_QUICK = (replace(preset, steady=0.3) for preset in (training.FULL, training.QUICK))
 SCALES = {
-    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 0.2, 2, 100),
-    "full": Scale("full", None, None, LOG_FULL, control.FULL, 1.0, 20, 400),
+    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 0.2, 2, 100, 0.25),
+    "full": Scale("full", None, None, LOG_FULL, control.FULL, 1.0, 20, 400, 1.0),
 }
 
 
@@ -148,7 +149,12 @@ def record(
     experiments = {name: EXPERIMENTS[name] for name in names if name in EXPERIMENTS}
     if scale.fit:
         experiments = {name: replace(one, fit=scale.fit, clips=scale.clips) for name, one in experiments.items()}
+    sweeps = {name: replace(SWEEPS[name], share=SHARE * scale.share, budget=scale.budget) for name in names if name in SWEEPS}
     if jobs > 1 or ray:
+        of_each = 1 if ray else max(1, threads() // jobs)
+        for sweep in sweeps.values():  # timed one by one
+            for family in sweep.families:
+                on_threads(of_each, partial(sweep.plan, family, root, out, False))
         for one in experiments.values():  # filmed once, not by all pieces at the same time
             film(one.film, root, progress=progress)
             if set(one.tests) - {"extrapolation", "transfer"}:  # these have sets of their own
@@ -157,17 +163,16 @@ def record(
         pieces += [partial(run_lander, seed) for seed in range(seeds) if "lander" in names]
         pieces += [partial(run_shared, one, test) for one in experiments.values() for test in one.tests]
         pieces = [partial(piece, scale, root, out, False) for piece in pieces]
-        pieces += [partial(SWEEPS[name].kept, *piece, root, out, False)
-                   for name in names if name in SWEEPS for piece in SWEEPS[name].pieces(seeds)]  # fmt: skip
-        pieces = [partial(on_threads, 1 if ray else max(1, threads() // jobs), piece) for piece in pieces]
+        pieces += [partial(sweep.kept, *piece, root, out, False) for sweep in sweeps.values() for piece in sweep.pieces(seeds)]
+        pieces = [partial(on_threads, of_each, piece) for piece in pieces]
         for _ in tqdm(spread(pieces, jobs, ray), "record", len(pieces), disable=not progress):
             pass
     for name in names:
         if name == "lander":
             reports = control_reports([run_lander(seed, scale, root, out, progress) for seed in range(seeds)], preset)
             save_figure(returns_figure(reports), figures, "lander.control")
-        elif name in SWEEPS:
-            reports = SWEEPS[name].reports(seeds, root, out, preset)
+        elif name in sweeps:
+            reports = sweeps[name].reports(seeds, root, out, preset)
         else:
             reports = run_experiment(experiments[name], seeds, scale, root, out, figures, progress)
             if "reading" in experiments[name].tests:
@@ -177,7 +182,7 @@ def record(
     for name, figure in table_figures(read_results(Path(figures) / "results.json")[1]).items():
         save_figure(figure, figures, name)
     if preset == "full":
-        keep_weights(out, Path(root) / "weights", [name for name in names if name not in SWEEPS])
+        keep_weights(out, Path(root) / "weights", [name for name in names if name not in sweeps])
 
 
 def keep_weights(out: Path, weights: Path, names=("ball-clean", "lander")) -> None:
