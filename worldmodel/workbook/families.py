@@ -82,7 +82,7 @@ SCALING = {
 
 
 def within(seconds: float, videos: Videos, sizes: WorldModelConfig, config: FitConfig = FULL) -> FitConfig:
-    """The config with as many steps as fit into the seconds on this machine, half of them for each phase; timed on a few clips."""
+    """The config with as many steps as fit into the seconds on this machine, half of them for each phase; timed on a few."""
     few = videos[np.arange(min(len(videos), config.predict_clips))]
 
     def spent(find_steps: int, predict_steps: int) -> float:
