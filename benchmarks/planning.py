@@ -10,20 +10,20 @@ import torch
 import worldmodel
 from worldmodel.control import PlanConfig, Planner, foresee
 from worldmodel.control.planners import METHODS
-from worldmodel.settings import DATA
+from worldmodel.settings import DATA, threads
 
 
 def main(repeats: int = 30) -> dict[str, list[float]]:
-    torch.set_num_threads(1)  # products this small are slower on two
+    torch.set_num_threads(1)  # products this small are slower on two; so each core takes a share of the samples
     model, found = worldmodel.load(DATA / "weights" / "lander").requires_grad_(False), {}
     state = model.observe(np.zeros((1, 8, 64, 64, 1), np.uint8))
     for method in METHODS:
-        planner, times = Planner(partial(foresee, model), model.config.actions, PlanConfig(method)), []
+        planner, times = Planner(partial(foresee, model), model.config.actions, PlanConfig(method, workers=threads())), []
         for _ in range(repeats + 1):
             started = time.perf_counter()
             planner.act(state)
             times.append(1000 * (time.perf_counter() - started))
-        print(f"threads {torch.get_num_threads()}, {method}: {median(times[1:]):.1f} ms an action")
+        print(f"{threads()} threads, {method}: {median(times[1:]):.1f} ms an action")
         found["plan_ms" if method == "cem" else f"plan_ms.{method}"] = times[1:]
     return found
 

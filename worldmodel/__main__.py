@@ -173,12 +173,21 @@ def imagine(model: Recording, videos: Recording, out: Path, seen: int = 10, step
     print(f"mean squared pixel error {steps} frames on: " + ", ".join(f"{name} {value:.5f}" for name, value in error.items()))
 
 
-def control(model: Recording, out: Path, preset: Preset = "quick", episodes: int = 200, seed: int = 0, root: Path = DATA) -> None:
-    """Learn to land in the dream of a model of `lander`, then act in the true world beside random, no-op and oracle.
+def control(
+    model: Recording,
+    out: Path,
+    task: Literal["lander", "catcher"] = "lander",
+    preset: Preset = "quick",
+    episodes: int = 200,
+    seed: int = 0,
+    root: Path = DATA,
+) -> None:
+    """Learn to act in the dream of a model of `lander` or `catcher`, then act in the true world beside random, no-op and oracle.
 
     Args:
-        model: a model trained on a log of `lander`.
+        model: a model trained on the task's log.
         out: where the policy goes.
+        task: the world that the model was trained on.
         preset: quick takes about a minute on two cores.
         episodes: in the true world, for each policy and band of g.
         seed: of everything drawn.
@@ -186,21 +195,21 @@ def control(model: Recording, out: Path, preset: Preset = "quick", episodes: int
     """
     from dataclasses import replace
 
-    from .control import PRESETS, WIDEN, DreamEnv, compare, learn_to_act, return_ratio, save_policy
+    from .control import PRESETS, WIDEN, DreamEnv, compare, learn_to_act, return_ratio, save_policy, unsolved
     from .training import load
     from .videos import film as record_film
-    from .workbook.record import lander_log
+    from .workbook.record import TASKS
 
     dreamer = load(model).requires_grad_(False)
-    env = DreamEnv(dreamer, record_film(lander_log(), root), 256, widen=WIDEN)
+    env = DreamEnv(dreamer, record_film(TASKS[task], root), 256, widen=WIDEN)
     policy, _ = learn_to_act(env, replace(PRESETS[preset], seed=seed))
     save_policy(policy, out)
     for band in ("train", "beyond"):
-        found = compare(dreamer, policy, band, episodes, seed)
+        found = unsolved(compare(dreamer, policy, band, episodes, seed, task))
         for name, outcome in found.items():
             ratio = return_ratio(outcome.returns, found["random"].returns, found["oracle"].returns)
-            earned, landed = outcome.returns.mean(), outcome.success.mean()
-            print(f"{band:<8}{name:<8}return {earned:6.2f}  success {landed:5.1%}  ratio {ratio:5.2f}")
+            earned, won = outcome.returns.mean(), outcome.success.mean()
+            print(f"{band:<8}{name:<8}return {earned:6.2f}  success {won:5.1%}  ratio {ratio:5.2f}")
 
 
 def measure(models: Annotated[tuple[str, ...], tyro.conf.Positional], scene: Literal["clean", "clutter"] = "clean",

@@ -118,7 +118,7 @@ def test_the_gru_is_torchs():
 
 def test_the_transformer_is_torchs_over_each_window():
     torch.manual_seed(0)
-    net = TransformerDynamics(4, 0, 16, window=5)
+    net = TransformerDynamics(4, 0, 32, window=5)  # half as wide within
     points = torch.randn(3, 9, 4)
     layer = torch.nn.TransformerEncoderLayer(16, 4, 32, 0.0, "gelu", batch_first=True, norm_first=True)
     layers = torch.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)

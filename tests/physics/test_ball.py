@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from worldmodel.physics import Ball
-from worldmodel.physics.ball import REST_SPEED, _phi
+from worldmodel.physics.ball import REST_SPEED, phi
 from worldmodel.settings import ConfigError
 
 DT = 0.05
@@ -96,7 +96,7 @@ def test_the_closed_form_and_its_series_meet():
     terms = [(-drag * t) ** k for k in range(8)]
     phi1 = t * sum(term / factorial(k + 1) for k, term in enumerate(terms))
     phi2 = t**2 * sum(term / factorial(k + 2) for k, term in enumerate(terms))
-    found = _phi(drag, t)
+    found = phi(drag, t)
     assert np.allclose(found[0], phi1, rtol=1e-12, atol=0) and np.allclose(found[1], phi2, rtol=1e-10, atol=0)
 
 

@@ -37,9 +37,9 @@ def run(constants, state, policy, frames, dt=DT):
     n = len(constants["g"])
     over, landed, total = np.zeros(n, bool), np.zeros(n, bool), np.zeros(n)
     for _ in range(frames):
-        after, reward, ended = LAW.step(constants, state, policy(state), dt)
+        after, reward, ended, landed_now = LAW.step(constants, state, policy(state), dt)
         total += np.where(over, 0, reward)
-        landed |= after["landed"] & ~over
+        landed |= landed_now & ~over
         state = {name: np.where(over[:, None], state[name], after[name]) for name in ("position", "velocity")}
         over |= ended
     return state, total, over, landed
@@ -52,7 +52,7 @@ def test_a_thousand_clips_against_scipy():
     state, over, ends = start, np.zeros(1000, bool), np.full(1000, -1)
     states = np.empty((1000, 6, 4))
     for frame in range(6):
-        after, _, ended = LAW.step(constants, state, actions[:, frame], dt)
+        after, _, ended, _ = LAW.step(constants, state, actions[:, frame], dt)
         states[:, frame] = np.concatenate([after["position"], after["velocity"]], 1)
         ends[ended & ~over] = frame
         over |= ended
@@ -74,7 +74,7 @@ def test_the_reward_and_success_are_what_they_are_said_to_be():
     state["position"][:, 0] = np.where(rng.random(n) < 0.2, LAW.radius + 0.01, state["position"][:, 0])
     state["velocity"] = rng.uniform((-1.5, -2.0), (1.5, -0.2), (n, 2))
     action = rng.uniform(-1, 1, (n, 2))
-    after, reward, ended = LAW.step(constants, state, action, DT)
+    after, reward, ended, landed_now = LAW.step(constants, state, action, DT)
     landed = np.zeros(n, bool)
     for i in range(n):
         on_floor = ended[i] and abs(after["position"][i, 1] - LAW.radius) < 1e-6
@@ -84,7 +84,7 @@ def test_the_reward_and_success_are_what_they_are_said_to_be():
         touch = 5 / (1 + (miss / 0.4) ** 2 + (speed / 1.5) ** 2) if on_floor else -2 * ended[i]
         away = np.hypot(after["position"][i, 0] - constants["pad"][i], after["position"][i, 1] - LAW.radius)
         assert reward[i] == pytest.approx(-0.05 * away - 0.01 * speed - fuel + touch)
-    assert (after["landed"] == landed).all() and 50 < landed.sum() < 2000 and 100 < (ended & ~landed).sum()
+    assert (landed_now == landed).all() and 50 < landed.sum() < 2000 and 100 < (ended & ~landed).sum()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1.01, -1.5])
@@ -112,7 +112,7 @@ def test_the_oracle_lands_and_doing_nothing_does_not(band):
 
 def test_falling_alone_is_the_parabola():
     constants, start = LAW.draw(np.array([9.81]), np.random.default_rng(5))
-    after, _, _ = LAW.step(constants, start, np.array([IDLE]), DT)
+    after, _, _, _ = LAW.step(constants, start, np.array([IDLE]), DT)
     fall = start["velocity"] * DT - [0, 9.81 * DT**2 / 2]
     assert np.abs(after["position"] - start["position"] - fall).max() < 1e-12
 

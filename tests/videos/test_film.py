@@ -195,7 +195,7 @@ def test_the_log_describes_the_arrival(tmp_path):
     constants = {name: hidden[name].astype(float) for name in ("g", "thrust", "pad")}
     for t in range(1, 40):
         before = {name: hidden[name][:, t - 1].astype(float) for name in ("position", "velocity")}
-        after, reward, ended = law.step(constants, before, actions[:, t].astype(float), 1 / 20)
+        after, reward, ended, _ = law.step(constants, before, actions[:, t].astype(float), 1 / 20)
         assert np.abs(after["position"] - hidden["position"][:, t])[~over].max(initial=0) < 1e-4
         assert np.abs(reward - rewards[:, t])[~over].max(initial=0) < 1e-3
         assert (ended == ends[:, t])[~over].all()

@@ -6,7 +6,7 @@ import pytest
 
 from worldmodel import control, training
 from worldmodel.workbook import read_results
-from worldmodel.workbook.record import SCALES, Scale, lander_log, record
+from worldmodel.workbook.record import SCALES, TASKS, Scale, record
 
 NAMES = """ball.clean.A.r2.k20 ball.clean.A.relerr.earth.k8 ball.clean.A.relerr.beyond.k20 ball.clean.A.r2_restitution.k32
 ball.clean.B.r2.first ball.clean.B.r2.shuffled ball.clean.B.r2.shuffled_frames ball.clean.B.r2.untrained ball.clean.B.r2.pixels
@@ -55,9 +55,10 @@ def test_seeds_that_run_side_by_side_find_the_same(recorded):
     assert [(row.name, row.value) for row in alone] == [(row.name, row.value) for row in two]
 
 
-def test_the_log_keeps_within_its_frames(tmp_path):
+@pytest.mark.parametrize("task", TASKS)
+def test_a_log_keeps_within_its_frames(task, tmp_path):
     from worldmodel import film
 
-    ends = film(lander_log(), tmp_path, progress=False).ends
+    ends = film(TASKS[task], tmp_path, progress=False).ends
     lived = (ends.cumsum(1) - ends == 0).sum()
     assert 10_000 < lived <= 20_000

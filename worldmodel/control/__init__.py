@@ -1,7 +1,7 @@
 """Floor 4: act. The true world and the dream as environments, and a policy that learns in the dream alone."""
 
 from .actor_critic import FULL, PRESETS, QUICK, ActorCriticConfig, Policy, learn_to_act, load_policy, save_policy
-from .compare import compare, return_ratio
+from .compare import compare, return_ratio, unsolved
 from .dream_env import WIDEN, DreamEnv, foresee
 from .episodes import Outcome, run_episodes
 from .physics_env import PhysicsEnv
@@ -11,5 +11,5 @@ from .views import Observed, SingleView
 __all__ = [
     "FULL", "PRESETS", "QUICK", "WIDEN", "ActorCriticConfig", "DreamEnv", "Observed", "Outcome", "PhysicsEnv", "PlanConfig",
     "Planner", "Policy", "SingleView", "compare", "foresee", "learn_to_act", "load_policy", "return_ratio", "run_episodes",
-    "save_policy",
+    "save_policy", "unsolved",
 ]  # fmt: skip

@@ -11,11 +11,10 @@ from .physics_env import PhysicsEnv
 from .views import Observed
 
 
-def compare(model, policy, band: str = "train", episodes: int = 200, seed: int = 0) -> dict[str, Outcome]:
-    """Random, no-op, oracle (told the true state) and the dream's policy, on the same episodes of the true `lander`."""
-    rng, env = generator(seed, 7), PhysicsEnv("lander", episodes, band)
-    noop = np.zeros(env.action_space.shape)
-    noop[:, -1] = -1.0  # the last number of an action is the throttle, and -1 is off
+def compare(model, policy, band: str = "train", episodes: int = 200, seed: int = 0, task: str = "lander") -> dict[str, Outcome]:
+    """Random, no-op, oracle (told the true state) and the dream's policy, on the same episodes of a true world."""
+    rng, env = generator(seed, 7), PhysicsEnv(task, episodes, band)
+    noop = np.tile(env.world.law.idle, (episodes, 1))
 
     def oracle(_):
         return env.world.law.oracle(env.constants, env.state, 1 / FRAMES_PER_SECOND)
@@ -26,6 +25,12 @@ def compare(model, policy, band: str = "train", episodes: int = 200, seed: int =
         "oracle": run_episodes(env, oracle, seed),
         "dream": run_episodes(Observed(env, model), policy.act, seed),
     }
+
+
+def unsolved(outcomes: dict[str, Outcome]) -> dict[str, Outcome]:
+    """Without the episodes whose start is already solved: doing nothing succeeds there."""
+    open_ones = ~outcomes["no-op"].success
+    return {name: Outcome(one.returns[open_ones], one.success[open_ones]) for name, one in outcomes.items()}
 
 
 def return_ratio(outcome: np.ndarray, random: np.ndarray, oracle: np.ndarray) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from ..physics import FRAMES_PER_SECOND, bodies, world
+from ..physics import FRAMES_PER_SECOND, bodies, choose, world
 from ..settings import ConfigError
 
 
@@ -47,18 +47,17 @@ class PhysicsEnv(VectorEnv):
         if actions.shape != self.action_space.shape:
             raise ConfigError(f"actions {actions.shape}: this environment takes {self.action_space.shape}")
         actions = np.where(fresh[:, None], 0, actions)
-        after, reward, ended = self.world.law.step(self.constants, self.state, actions, 1 / self.world.frames_per_second)
+        dt = 1 / self.world.frames_per_second
+        after, reward, ended, success = self.world.law.step(self.constants, self.state, actions, dt)
         if fresh.any():
             constants, state = self._draw(self.num_envs)
-            self.constants = _choose(fresh, constants, self.constants)
-            after = _choose(fresh, state, {key: after[key] for key in state}) | {"landed": after["landed"]}
-        success = after.pop("landed") & ~fresh
+            self.constants, after = choose(fresh, constants, self.constants), choose(fresh, state, after)
         self.state = after
         self.age = np.where(fresh, 0, self.age + 1)
         terminated = ended & ~fresh
         truncated = (self.age >= self.world.law.limit) & ~terminated
         self.over = terminated | truncated
-        return self._look(), np.where(fresh, 0.0, reward), terminated, truncated, {"success": success}
+        return self._look(), np.where(fresh, 0.0, reward), terminated, truncated, {"success": success & self.over}
 
     def render(self):
         return tuple(np.repeat(frame, 4 - frame.shape[-1], -1) for frame in self._look())
@@ -70,7 +69,3 @@ class PhysicsEnv(VectorEnv):
         states = {name: value[:, None] for name, value in self.state.items()}
         seen = bodies(self.world, self.constants, states, self.camera.channels)
         return self.camera.film(seen, self.np_random)[:, 0]
-
-
-def _choose(mask, yes: dict, no: dict) -> dict:
-    return {key: np.where(mask.reshape(-1, *[1] * (no[key].ndim - 1)), yes[key], no[key]) for key in no}

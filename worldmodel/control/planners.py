@@ -7,7 +7,9 @@ al. 2017) behind one interface. They know nothing of a model: a ``foresee`` says
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -29,11 +31,13 @@ class PlanConfig:
     colour: float = 2.0  # exponent of the noise's spectrum, 0 is white: neighbours in time alike; of icem
     temperature: float = 0.2  # difference of returns that makes a sequence e times as weighty; of mppi
     spread: float = 0.7  # of the first iteration's actions
+    workers: int = 1  # threads that share the samples: on a CPU, with torch on one thread, as many as cores
     seed: int = 0
 
     def __post_init__(self):
         check_config(self, samples=(2, 1e6), horizon=(1, 1000), iterations=(1, 1000), elites=(2, self.samples), seed=(0, 2**31))
         check_config(self, kept=(0, self.elites), colour=(0, 10), temperature=(1e-9, 1e9), spread=(1e-6, 10))
+        check_config(self, workers=(1, self.samples))
         if self.method not in METHODS:
             raise ConfigError(f"PlanConfig.method is {self.method!r}; there are {', '.join(METHODS)}")
 
@@ -49,6 +53,7 @@ class Planner:
     def __init__(self, foresee: Callable, actions: int, config: PlanConfig = PlanConfig()):
         self.foresee, self.actions, self.config = foresee, actions, config
         self.generator, self.plan = torch.Generator().manual_seed(config.seed), None
+        self.workers = ThreadPoolExecutor(config.workers)
 
     def reset(self) -> None:
         """Forget the last plan: another episode begins."""
@@ -64,7 +69,7 @@ class Planner:
             tried = (mean.unsqueeze(1) + spread.unsqueeze(1) * self._noise(batch)).clamp(-1, 1)
             if c.method == "icem" and elites is not None:
                 tried[:, : c.kept] = elites[:, : c.kept]
-            earned = self.foresee(state, tried)
+            earned = torch.cat(list(self.workers.map(partial(self.foresee, state), tried.chunk(c.workers, 1))), 1)
             if c.method == "mppi":
                 weight = torch.softmax(earned / c.temperature, 1)[:, :, None, None]
                 mean = (weight * tried).sum(1)

@@ -14,7 +14,7 @@ from .belief import SPEED_SCALE
 class GruDynamics(nn.Module):
     """The memory is the hidden state of a GRU over points (and actions); the next points are read off it."""
 
-    def __init__(self, latents: int, actions: int, width: int):
+    def __init__(self, latents: int, actions: int, width: int, window: int = 0):
         super().__init__()
         self.latents, self.size = latents, width
         self.cell = nn.GRUCell(latents + actions, width)
@@ -48,7 +48,7 @@ class GruDynamics(nn.Module):
 class KinematicGruDynamics(GruDynamics):
     """The GRU sees points and their last move, and sets an acceleration: z' = z + v + a. Its memory ends with z and v."""
 
-    def __init__(self, latents: int, actions: int, width: int):
+    def __init__(self, latents: int, actions: int, width: int, window: int = 0):
         super().__init__(latents, actions, width)
         self.width, self.size = width, width + 2 * latents
         self.cell = nn.GRUCell(2 * latents + actions, width)
@@ -70,10 +70,14 @@ class KinematicGruDynamics(GruDynamics):
 
 
 class TransformerDynamics(nn.Module):
-    """A transformer over the last `window` points and actions; the memory is that window and what came out at its end."""
+    """A transformer over the last `window` points and actions; the memory is that window and what came out at its end.
+
+    It is half as wide as the others are: each step looks at a whole window anew, and costs that much more.
+    """
 
     def __init__(self, latents: int, actions: int, width: int, window: int, layers: int = 2, heads: int = 4):
         super().__init__()
+        width = heads * max(1, width // (2 * heads))
         self.window, self.width, self.token = window, width, latents + actions
         self.size = window * self.token + width
         self.embed = nn.Linear(self.token, width)

@@ -103,6 +103,8 @@ def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torc
     """
     points, actions = clips["points"], clips.get("actions")
     learns_by_imagining = model.config.dynamics != "rssm"  # which learns by what it sees next, and never by what it imagines
+    if not learns_by_imagining and model.outcome is None:
+        return model.dynamics.losses(points, actions, model.config.size / 2)
     with torch.set_grad_enabled(learns_by_imagining):
         state = model.track(points, clips["appearance"], actions)
     rows = torch.arange(len(points), device=points.device)[:, None]

@@ -20,7 +20,7 @@ UNIMIX = 0.01  # share of uniform noise in a categorical, so that its KL stays f
 class RssmDynamics(nn.Module):
     """Memory: h and s in one. `groups` categoricals of `classes` each (DreamerV3), or `groups` Gaussians for classes = 0."""
 
-    def __init__(self, latents: int, actions: int, width: int, groups: int = 16, classes: int = 8):
+    def __init__(self, latents: int, actions: int, width: int, window: int = 0, groups: int = 16, classes: int = 8):
         super().__init__()
         self.width, self.groups, self.classes = width, groups, classes
         self.stochastic = groups * (classes or 1)

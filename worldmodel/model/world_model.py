@@ -110,8 +110,7 @@ class WorldModel(nn.Module):
             self.evidence = Evidence(latents, c.actions, c.constants, c.window, c.dynamics_width)
             self.dynamics = SecondOrderDynamics(latents, c.actions, c.constants, c.dynamics_width)
         else:
-            window = {"window": c.window} if c.dynamics == "transformer" else {}
-            self.dynamics = MEMORIES[c.dynamics](latents, c.actions, c.dynamics_width, **window)
+            self.dynamics = MEMORIES[c.dynamics](latents, c.actions, c.dynamics_width, c.window)
         self.predictor = Predictor(latents + c.appearance, c.dynamics_width) if c.jepa else None
         self.outcome = OutcomeHead(latents, 2 * c.anchors, c.actions, c.dynamics_width) if c.rewards else None
         self.to(memory_format=torch.channels_last)

@@ -69,11 +69,11 @@ class Ball:
         position, velocity = np.empty((n, frames, 2)), np.empty((n, frames, 2))
         contacts = np.zeros((n, frames), np.int32)
         x, v = start["position"].astype(float), start["velocity"].astype(float)
-        law = _Law(constants, self.box)
-        frame_phi = _phi(law.drag, dt)  # of a whole frame without a contact, the same in all frames
+        law = BoxLaw(constants, self.box)
+        frame_phi = phi(law.drag, dt)  # of a whole frame without a contact, the same in all frames
         position[:, 0], velocity[:, 0] = x, v
         for frame in range(1, frames):
-            x, v, contacts[:, frame] = _advance(x, v, law, dt, frame_phi)
+            x, v, contacts[:, frame] = advance(x, v, law, dt, frame_phi)
             position[:, frame], velocity[:, frame] = x, v
         return {"position": position, "velocity": velocity, "contacts": contacts}
 
@@ -81,7 +81,7 @@ class Ball:
         return [Disc(states["position"], constants["radius"], BODY)]
 
 
-class _Law(Rows):
+class BoxLaw(Rows):
     """A clip's constants spread over its two axes, each (N, 2); ``restitution`` is (N,)."""
 
     def __init__(self, constants, box):
@@ -97,7 +97,7 @@ class _Law(Rows):
         return np.where(pressed & (v == 0), 0.0, self.acceleration)
 
 
-def _phi(drag, t):
+def phi(drag, t):
     """phi1 and phi2 of the module's docstring; a series where drag * t is too small for the closed form."""
     if not drag.any():
         return t, t * t / 2
@@ -132,7 +132,7 @@ def _crossing(distance, v, a):
 def _first_contact(x, v, a, drag, low, high, left):
     """First time in (0, left] at which each axis meets a wall (infinite where none), and that wall."""
     turn = np.minimum(_turning_time(v, a, drag), left)
-    x_turn, x_end = _fly(x, v, a, drag, _phi(drag, turn))[0], _fly(x, v, a, drag, _phi(drag, left))[0]
+    x_turn, x_end = _fly(x, v, a, drag, phi(drag, turn))[0], _fly(x, v, a, drag, phi(drag, left))[0]
     at_turn = (x_turn < low) | (x_turn > high)
     hit = at_turn | (x_end < low) | (x_end > high)
     time, wall = np.full(x.shape, np.inf), np.zeros(x.shape)
@@ -146,7 +146,7 @@ def _first_contact(x, v, a, drag, low, high, left):
     side = np.sign(outside - target)
     t = np.clip(_crossing((target - x) * side, v * side, a * side), start, stop)  # exact where there is no drag
     for _ in range(100):
-        value, slope = _fly(x, v, a, drag, _phi(drag, t))
+        value, slope = _fly(x, v, a, drag, phi(drag, t))
         error = (value - target) * side  # negative before the contact, positive after it
         start, stop = np.where(error <= 0, t, start), np.where(error > 0, t, stop)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -160,7 +160,7 @@ def _first_contact(x, v, a, drag, low, high, left):
     return time, wall
 
 
-def _advance(x, v, law, dt, frame_phi):
+def advance(x, v, law, dt, frame_phi):
     """One frame for all clips: they fly, and those that meet a wall, or turn and might, are done over with care."""
     x_end, v_end = _fly(x, v, law.felt(x, v), law.drag, frame_phi)
     count = np.zeros(len(x), np.int32)
@@ -183,7 +183,7 @@ def _bounce(x, v, law, dt):
         first = time[np.arange(len(todo)), axis]
         hit = first <= remaining
         step = np.where(hit, first, remaining)
-        xs, vs = _fly(xs, vs, a, here.drag, _phi(here.drag, step[:, None]))
+        xs, vs = _fly(xs, vs, a, here.drag, phi(here.drag, step[:, None]))
         rows, cols = np.nonzero(hit)[0], axis[hit]
         rebound = -here.restitution[rows] * vs[rows, cols]
         pressed = here.acceleration[rows, cols] * rebound < 0  # gravity drives it back into this wall

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..settings import ConfigError, check_config
 from .camera import BODY, SECOND, Disc
+from .ranges import check_action
 
 ACTIONS = 2  # sideways thrust and upward thrust, each in [-1, 1]; upward thrust is off at -1
 
@@ -29,6 +30,7 @@ class Lander:
     near: float = 0.4  # m, farthest touch from the pad's middle that counts as a landing
     fuel_cost: float = 0.02  # reward lost per frame at full thrust
     limit: int = 60  # frames after which an episode is cut off
+    idle = (0.0, -1.0)  # the action that does nothing
 
     def __post_init__(self):
         check_config(self, box=(1e-3, 1e6), radius=(1e-3, self.box / 4), soft_speed=(0, 1e3), near=(0, self.box))
@@ -42,24 +44,25 @@ class Lander:
         position = np.stack([rng.uniform(0.8, self.box - 0.8, n), rng.uniform(2.0, 3.4, n)], 1)
         return constants, {"position": position, "velocity": rng.uniform(-1.0, 1.0, (n, 2))}
 
-    def step(self, constants: dict, state: dict, action: np.ndarray, dt: float) -> tuple[dict, np.ndarray, np.ndarray]:
+    def step(
+        self, constants: dict, state: dict, action: np.ndarray, dt: float
+    ) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray]:
         """Advance every clip one frame under ``action`` (N, 2) in [-1, 1].
 
         Returns:
-            the next state (``position``, ``velocity`` at the contact where one occurs, ``landed``),
-            reward (N,) and ended (N,) bool.
+            the next state (``position``, ``velocity``, at the contact where one occurs), reward (N,), ended (N,) and
+            landed (N,) bool.
 
         Raises:
             ConfigError: an action is not finite or out of range.
         """
-        if not (np.isfinite(action).all() and np.abs(action).max(initial=0) <= 1):
-            raise ConfigError("an action must be finite and lie in [-1, 1]")
+        check_action(action)
         throttle = np.stack([action[:, 0] * self.sideways_share, (action[:, 1] + 1) / 2], 1)
         acceleration = constants["thrust"][:, None] * throttle
         acceleration[:, 1] -= constants["g"]
         x, v = state["position"], state["velocity"]
         low, high = x - self.radius, self.box - self.radius - x  # room left on either side of both axes
-        contact = np.minimum(_first_crossing(low, v, acceleration), _first_crossing(high, -v, -acceleration))
+        contact = np.minimum(first_crossing(low, v, acceleration), first_crossing(high, -v, -acceleration))
         time = np.minimum(contact.min(1), dt)[:, None]
         position = x + v * time + acceleration * time**2 / 2
         velocity = v + acceleration * time
@@ -71,7 +74,7 @@ class Lander:
         away = np.hypot(position[:, 0] - constants["pad"], position[:, 1] - self.radius)
         reward = -0.05 * away - 0.01 * speed - self.fuel_cost * np.abs(throttle).sum(1)
         reward = reward + np.where(touched, 5 * quality, 0) - np.where(ended & ~touched, 2.0, 0)
-        return {"position": position, "velocity": velocity, "landed": landed}, reward, ended
+        return {"position": position, "velocity": velocity}, reward, ended, landed
 
     def oracle(self, constants: dict, state: dict, dt: float) -> np.ndarray:
         """A controller that is told the true state and constants: fall, then brake at a constant deceleration.
@@ -88,13 +91,17 @@ class Lander:
         side = (wanted - v[:, 0]) / (3 * dt) / (thrust * self.sideways_share)
         return np.clip(np.stack([side, 2 * up - 1], 1), -1, 1)
 
+    def pilot(self, clips: int, rng: np.random.Generator):
+        """The pilot of the log: true state -> actions (N, 2)."""
+        return Pilot(clips, rng).act
+
     def seen(self, constants: dict, states: dict) -> list:
         pad = np.zeros_like(states["position"])
         pad[..., 0] = constants["pad"][:, None]
         return [Disc(pad, self.pad_height, SECOND), Disc(states["position"], self.radius, BODY)]
 
 
-def _first_crossing(height, speed, acceleration):
+def first_crossing(height, speed, acceleration):
     """First time > 0 at which height >= 0, with this speed and acceleration, falls through 0; infinite where never."""
     root = speed**2 - 2 * acceleration * height
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -102,3 +109,29 @@ def _first_crossing(height, speed, acceleration):
         # The root where the height falls through 0, in the form that does not cancel.
         time = np.where(speed <= 0, 2 * height / (root - speed), (-speed - root) / acceleration)
     return np.where(np.isfinite(time) & (time > 0), time, np.inf)
+
+
+class Pilot:
+    """A scripted pilot with random aims, for the log: a drifting throttle, pulled for a while toward some speed.
+
+    It sinks the slower the lower it is, at a pace that changes; it knows nothing of g, the thrust or the pad. So the log
+    holds touches of all kinds, at random places, and few good landings.
+    """
+
+    def __init__(self, clips: int, rng: np.random.Generator):
+        self.rng, self.clips = rng, clips
+        self.trim = rng.uniform(-1.0, 0.0, (clips, 1)) * [0, 1]  # a throttle that may or may not hold it up
+        self.gain = rng.uniform(0.0, 1.2, (clips, 1))  # action per m/s; 0 is a pilot that ignores its speed
+        self.drift = np.zeros((clips, 2))
+        self.aim = self._draw()
+
+    def act(self, state: dict) -> np.ndarray:
+        """Actions (N, 2) for the true state."""
+        self.aim = np.where(self.rng.random((self.clips, 1)) < 0.07, self._draw(), self.aim)
+        self.drift = 0.8 * self.drift + self.rng.normal(0, 0.12, (self.clips, 2))
+        wanted = self.aim * np.stack([np.ones(self.clips), state["position"][:, 1]], 1)
+        return np.clip(self.trim + self.drift + self.gain * (wanted - state["velocity"]), -1, 1)
+
+    def _draw(self):
+        """Speed aimed at: sideways in m/s, upward in m/s per m of height."""
+        return self.rng.uniform([-1.2, -2.5], [1.2, 0.2], (self.clips, 2))

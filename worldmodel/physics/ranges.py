@@ -1,4 +1,4 @@
-"""What laws share: ranges of constants, checked by name and drawn from independently, and rows picked out of arrays."""
+"""What laws share: ranges of constants, checked by name and drawn from independently; actions; rows picked out of arrays."""
 
 from __future__ import annotations
 
@@ -32,3 +32,14 @@ class Rows:
         picked = object.__new__(type(self))
         picked.__dict__ = {name: value[rows] for name, value in self.__dict__.items()}
         return picked
+
+
+def check_action(action: np.ndarray) -> None:
+    """Raises ConfigError where an action is not finite or out of range."""
+    if not (np.isfinite(action).all() and np.abs(action).max(initial=0) <= 1):
+        raise ConfigError("an action must be finite and lie in [-1, 1]")
+
+
+def choose(mask: np.ndarray, yes: dict, no: dict) -> dict:
+    """Arrays (N, ...) by name: the rows of ``yes`` where ``mask`` (N,) says so, else those of ``no``."""
+    return {key: np.where(mask.reshape(-1, *[1] * (no[key].ndim - 1)), yes[key], no[key]) for key in no}

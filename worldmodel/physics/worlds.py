@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..settings import ConfigError
-from . import phyworld
+from . import catcher, lander, phyworld
 from .ball import Ball
 from .camera import SCENES, Camera, Disc, Rod
-from .lander import ACTIONS, Lander
+from .catcher import Catcher
+from .lander import Lander
 from .orbit import Orbit
 from .pendulum import DoublePendulum, Pendulum
 from .phyworld import HeadOn, Throw
@@ -29,7 +30,8 @@ class World:
 
     A law is a frozen dataclass with ``draw(banded, rng) -> (constants, start)``, ``simulate(constants, start, frames, dt)
     -> states`` and ``seen(constants, states) -> bodies``. ``position`` and ``velocity`` are (N, T, 2) for one body and
-    (N, T, M, 2) for M of them.
+    (N, T, M, 2) for M of them. A world to act in has, for ``simulate``, ``step(constants, state, action, dt) -> (state, reward,
+    ended, success)`` a frame at a time, an ``oracle``, a ``pilot`` for the log, an ``idle`` action and a ``limit`` of frames.
     """
 
     name: str
@@ -59,7 +61,8 @@ WORLDS = {
         World("spring", Spring()),
         World("two_balls", TwoBalls()),
         World("orbit", Orbit()),
-        World("lander", Lander(), ACTIONS),
+        World("lander", Lander(), lander.ACTIONS),
+        World("catcher", Catcher(), catcher.ACTIONS),
         World("uniform", Throw(), **PHYWORLD),
         World("parabola", Throw(gravity=2.5), **PHYWORLD),
         World("collision", HeadOn(), **PHYWORLD),

@@ -156,7 +156,8 @@ class _Run:
         try:
             for step in bar:
                 share = (step - begin) / (end - begin)
-                set_rate(self.optimizers, rate * min(1, (step - begin + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-5)
+                warm = min(1, (step - begin + 1) / min(50, (end - begin) / 10))
+                set_rate(self.optimizers, rate * warm * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-5)
                 losses, clips = step_of_phase(step, share)
                 if not math.isfinite(losses["loss"].item()):
                     raise TrainingDiverged(

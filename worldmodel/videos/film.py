@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..files import sha256, write_whole
-from ..physics import ALL, BANDS, SCENES, WORLDS, World, bodies, world
+from ..physics import ALL, BANDS, SCENES, WORLDS, World, bodies, choose, world
 from ..settings import DATA, ConfigError, DataError, generator, threads
 from ..spread import spread
 from .store import Videos, save_manifest, save_shard
@@ -136,17 +136,16 @@ def record_motion(name: str, clips: int, band: str, frames: int, rng) -> tuple[d
     constants, state = world(name).draw(band, clips, rng)
     if not world(name).actions:
         return constants, law.simulate(constants, state, frames, dt), None
-    pilot = Pilot(clips, rng)
-    states = {key: np.empty((clips, frames, 2)) for key in state}
-    shape = (clips, frames)
+    act, shape = law.pilot(clips, rng), (clips, frames)
+    states = {key: np.empty((*shape, *value.shape[1:]), value.dtype) for key, value in state.items()}
     log = {"actions": np.zeros((*shape, world(name).actions)), "rewards": np.zeros(shape)}
     log["ends"] = np.zeros(shape, bool)
     over = np.zeros(clips, bool)
     for t in range(frames):
         if t:
-            action = pilot.act(state)
-            after, reward, ended = law.step(constants, state, action, dt)
-            state = {key: np.where(over[:, None], state[key], after[key]) for key in state}
+            action = act(state)
+            after, reward, ended, _ = law.step(constants, state, action, dt)
+            state = choose(over, state, after)
             log["actions"][:, t] = np.where(over[:, None], 0, action)
             log["rewards"][:, t] = np.where(over, 0, reward)
             log["ends"][:, t] = ended & ~over
@@ -154,29 +153,3 @@ def record_motion(name: str, clips: int, band: str, frames: int, rng) -> tuple[d
         for key in state:
             states[key][:, t] = state[key]
     return constants, states, log
-
-
-class Pilot:
-    """A scripted pilot with random aims, for the log: a drifting throttle, pulled for a while toward some speed.
-
-    It sinks the slower the lower it is, at a pace that changes; it knows nothing of g, the thrust or the pad. So the log
-    holds touches of all kinds, at random places, and few good landings.
-    """
-
-    def __init__(self, clips: int, rng: np.random.Generator):
-        self.rng, self.clips = rng, clips
-        self.trim = rng.uniform(-1.0, 0.0, (clips, 1)) * [0, 1]  # a throttle that may or may not hold it up
-        self.gain = rng.uniform(0.0, 1.2, (clips, 1))  # action per m/s; 0 is a pilot that ignores its speed
-        self.drift = np.zeros((clips, 2))
-        self.aim = self._draw()
-
-    def act(self, state: dict) -> np.ndarray:
-        """Actions (N, 2) for the true state."""
-        self.aim = np.where(self.rng.random((self.clips, 1)) < 0.07, self._draw(), self.aim)
-        self.drift = 0.8 * self.drift + self.rng.normal(0, 0.12, (self.clips, 2))
-        wanted = self.aim * np.stack([np.ones(self.clips), state["position"][:, 1]], 1)
-        return np.clip(self.trim + self.drift + self.gain * (wanted - state["velocity"]), -1, 1)
-
-    def _draw(self):
-        """Speed aimed at: sideways in m/s, upward in m/s per m of height."""
-        return self.rng.uniform([-1.2, -2.5], [1.2, 0.2], (self.clips, 2))

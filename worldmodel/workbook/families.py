@@ -17,7 +17,6 @@ from .. import evaluation, training
 from ..model import WorldModelConfig
 from ..model.world_model import ENCODERS, MEMORIES
 from ..probing import Report, median_relative_error, r2
-from ..settings import ConfigError
 from ..training import FULL, FitConfig
 from ..videos import Film, Videos, film
 from .keeping import keep
@@ -82,22 +81,23 @@ SCALING = {
 
 
 def within(seconds: float, videos: Videos, sizes: WorldModelConfig, config: FitConfig = FULL) -> FitConfig:
-    """The config with as many steps as fit into the seconds on this machine, half of them for each phase; timed on a few."""
+    """The config with as many steps as fit into the seconds on this machine, half of them for each phase; timed on a few.
+
+    Encoding the clips between the phases comes on top, once.
+    """
     few = videos[np.arange(min(len(videos), config.predict_clips))]
 
-    def spent(find_steps: int, predict_steps: int) -> float:
+    def spent(**steps) -> float:
         started = time.perf_counter()
-        training.fit(few, replace(config, find_steps=find_steps, predict_steps=predict_steps), sizes, progress=False)
+        training.fit(few, replace(config, **{"find_steps": 0, "predict_steps": 0} | steps), sizes, progress=False)
         return time.perf_counter() - started
 
-    spent(2, 2)  # what is only slow once
-    find, once = (spent(14, 0) - spent(2, 0)) / 12, spent(0, 1)
-    predict = (spent(0, 13) - once) / 12
-    encoding = max(0.0, once - predict) * len(videos) / len(few)
-    half = (seconds - encoding) / 2
-    if min(find, predict, half) <= 0:
-        raise ConfigError(f"{seconds} s: encoding {len(videos)} clips alone takes {encoding:.1f} s here")
-    return replace(config, find_steps=max(1, round(half / find)), predict_steps=max(1, round(half / predict)))
+    spent(find_steps=2, predict_steps=2)  # what is only slow once
+    steps = {}
+    for phase in ("find_steps", "predict_steps"):
+        step = (spent(**{phase: 14}) - spent(**{phase: 2})) / 12
+        steps[phase] = max(1, round(seconds / 2 / step))
+    return replace(config, **steps)
 
 
 def plan_family(family: Family, scene: str, seconds: float, root, progress: bool = True) -> dict[str, np.ndarray]:

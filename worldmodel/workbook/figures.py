@@ -167,12 +167,12 @@ def table_figures(reports: list[Report]) -> dict:
     return figures
 
 
-def returns_figure(reports: list[Report]):
-    """`lander`: mean return of each policy in the true world, in range."""
-    start, end = "lander.control.return.", ".in"
+def returns_figure(task: str, reports: list[Report]):
+    """Mean return of each policy in a task's true world, in range."""
+    start, end = f"{task}.control.return.", ".in"
     rows = [report for report in reports if report.name.startswith(start) and report.name.endswith(end)]
     values = {report.name.removeprefix(start).removesuffix(end): interval_of(report) for report in rows}
-    return plots.bars(values, xlabel="return in the true world", title="Who lands well?", ours="dream")
+    return plots.bars(values, xlabel="return in the true world", title=f"Who does well in {task}?", ours="dream")
 
 
 def dream_gif(model, clips, folder, name: str, seen: int = 10, steps: int = 30) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from .. import control, training
+from .. import control, evaluation, training
 from ..model import WorldModelConfig
 from ..settings import DATA, ConfigError, threads
 from ..spread import spread
@@ -40,6 +40,8 @@ class Scale:
     budget: float  # of the seconds that a sweep's families train
 
 
+# The logs of the worlds to act in: fewer than 20,000 frames each before the episodes' ends.
+TASKS = {"lander": Film("lander", clips=560, frames=48), "catcher": Film("catcher", clips=416, frames=48)}
 GOAL = WorldModelConfig(anchors=4)  # a world with something in it that stays and matters: more points to find it
 LOG_FULL, LOG_QUICK = (replace(preset, steady=0.3) for preset in (training.FULL, training.QUICK))
 SCALES = {
@@ -93,9 +95,9 @@ def run_experiment(experiment: Experiment, seeds: int, scale: Scale, root, out: 
     return [replace(report, model=experiment.model) for report in reports]
 
 
-def run_lander(seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
-    """`lander_seed`, kept in a file."""
-    return keep(out / f"lander-{seed}.npz", partial(lander_seed, seed, scale, root, out, progress))
+def run_task(task: str, seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
+    """`task_seed`, kept in a file."""
+    return keep(out / f"{task}-{seed}.npz", partial(task_seed, task, seed, scale, root, out, progress))
 
 
 def on_threads(count: int, piece):
@@ -104,30 +106,27 @@ def on_threads(count: int, piece):
     piece()
 
 
-def lander_seed(seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
-    """Learn the world of `lander` from its log, learn to act in the dream, then act in the true world on two bands of g."""
-    videos = film(lander_log(), root, progress=progress)
+def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
+    """Learn a world from its log, learn to act in the dream, then act in the true world on two bands of g."""
+    videos = film(TASKS[task], root, progress=progress)
     started = time.perf_counter()
-    model = training.fit(videos, replace(scale.log_fit, seed=seed), GOAL, out / f"lander-{seed}", progress=progress)
+    model = training.fit(videos, replace(scale.log_fit, seed=seed), GOAL, out / f"{task}-{seed}", progress=progress)
     model.requires_grad_(False)
     fitted = time.perf_counter() - started
     policy, history = control.learn_to_act(
         control.DreamEnv(model, videos, 256, widen=control.WIDEN), replace(scale.act, seed=seed), progress
     )
-    control.save_policy(policy, out / f"lander-{seed}-policy")
+    control.save_policy(policy, out / f"{task}-{seed}-policy")
     found = {"history": np.array(history)}
     # To be compared with true episodes, dreams begin as those do: at the start of a flight, as soon as speeds are seen.
     dream = control.run_episodes(control.DreamEnv(model, videos, scale.episodes, starts=(2, 3)), policy.act, seed)
     found["dream.return"] = dream.returns
     for band in ("train", "beyond"):
-        for name, outcome in control.compare(model, policy, band, scale.episodes, seed).items():
+        for name, outcome in control.compare(model, policy, band, scale.episodes, seed, task).items():
             found |= {f"{band}.{name}.return": outcome.returns, f"{band}.{name}.success": outcome.success}
+    if task == "catcher":
+        found |= {f"contact.{key}": values for key, values in evaluation.read_contacts(model, videos, seed).items()}
     return found | {"fit_seconds": np.array(fitted), "seconds": np.array(time.perf_counter() - started)}
-
-
-def lander_log() -> Film:
-    """The log that `lander` is learned from: fewer than 20,000 frames before the episodes' ends."""
-    return Film("lander", clips=560, frames=48)
 
 
 def record(
@@ -136,13 +135,13 @@ def record(
     """Run all seeds, one file for each test under ``out/PRESET``, then write results.json and the figures.
 
     Args:
-        only: names of `EXPERIMENTS` or `SWEEPS`, or ``lander``; none means all, and in ``quick`` `ball` and `lander`.
+        only: names of `EXPERIMENTS`, `TASKS` or `SWEEPS`; none means all, and in ``quick`` `ball` and `lander`.
         jobs: seeds and shared controls that run side by side, sharing the cores; ray: or on a cluster, see `spread`.
 
     Raises:
         ConfigError: for a name that is none of them.
     """
-    scale, out, known = SCALES[preset], Path(out).absolute() / preset, (*EXPERIMENTS, "lander", *SWEEPS)
+    scale, out, known = SCALES[preset], Path(out).absolute() / preset, (*EXPERIMENTS, *TASKS, *SWEEPS)
     names, root = only or (("ball-clean", "lander") if preset == "quick" else known), Path(root).absolute()
     if set(names) - set(known):
         raise ConfigError(f"no experiment is called {sorted(set(names) - set(known))}; there are {', '.join(known)}")
@@ -160,7 +159,7 @@ def record(
             if set(one.tests) - {"extrapolation", "transfer"}:  # these have sets of their own
                 _ = bench_of(one, scale, root, progress).sets
         pieces = [partial(run_seed, one, seed) for one in experiments.values() for seed in range(seeds)]
-        pieces += [partial(run_lander, seed) for seed in range(seeds) if "lander" in names]
+        pieces += [partial(run_task, task, seed) for task in TASKS if task in names for seed in range(seeds)]
         pieces += [partial(run_shared, one, test) for one in experiments.values() for test in one.tests]
         pieces = [partial(piece, scale, root, out, False) for piece in pieces]
         pieces += [partial(sweep.kept, *piece, root, out, False) for sweep in sweeps.values() for piece in sweep.pieces(seeds)]
@@ -168,9 +167,9 @@ def record(
         for _ in tqdm(spread(pieces, jobs, ray), "record", len(pieces), disable=not progress):
             pass
     for name in names:
-        if name == "lander":
-            reports = control_reports([run_lander(seed, scale, root, out, progress) for seed in range(seeds)], preset)
-            save_figure(returns_figure(reports), figures, "lander.control")
+        if name in TASKS:
+            reports = control_reports(name, [run_task(name, seed, scale, root, out, progress) for seed in range(seeds)], preset)
+            save_figure(returns_figure(name, reports), figures, f"{name}.control")
         elif name in sweeps:
             reports = sweeps[name].reports(seeds, root, out, preset)
         else:
@@ -188,8 +187,6 @@ def record(
 def keep_weights(out: Path, weights: Path, names=("ball-clean", "lander")) -> None:
     """Seed 0 of the recorded runs, without its optimiser, under data/weights: it travels with the repository."""
     for name in names:
-        if name != "lander":
-            training.save(training.load(out / f"{name}-0"), weights / name.removesuffix("-clean"), preset="full", seed=0)
-    if "lander" in names:
-        training.save(training.load(out / "lander-0"), weights / "lander", preset="full", seed=0)
-        control.save_policy(control.load_policy(out / "lander-0-policy"), weights / "lander-policy")
+        training.save(training.load(out / f"{name}-0"), weights / name.removesuffix("-clean"), preset="full", seed=0)
+        if name in TASKS:
+            control.save_policy(control.load_policy(out / f"{name}-0-policy"), weights / f"{name}-policy")

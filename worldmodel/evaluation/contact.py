@@ -1,0 +1,43 @@
+"""Is the moment of a contact in a state? One linear probe on the states of a log, on clips that it was not fitted on."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from ..model import WorldModel
+from ..probing import auroc, permuted
+from ..settings import generator
+from ..videos import Videos
+from ..videos.truth import truth
+
+
+@torch.no_grad()
+def read_contacts(model: WorldModel, videos: Videos, seed: int = 0, batch: int = 64) -> dict[str, np.ndarray]:
+    """Whether body and paddle met since the frame before, scored from each frozen state of the later half of a log's clips.
+
+    Returns:
+        ``label`` bool and ``score``, and ``shuffled``, the score of a probe whose labels were permuted; ``valid``, up to the
+        episode's end; each (N / 2, T).
+    """
+    label, ends, actions = truth(videos)["touch"] > 0, videos.ends, videos.actions
+    valid, half = np.cumsum(ends, 1) - ends == 0, len(videos) // 2
+    rows = [slice(i, i + batch) for i in range(0, len(videos), batch)]
+    states = [model.observe(videos[row].frames, actions[row]).vector().numpy(force=True) for row in rows]
+    states = np.concatenate(states)
+    seen, known = states[:half][valid[:half]], label[:half][valid[:half]]
+    scaler = StandardScaler().fit(seen)
+
+    def scored(known):
+        fitted = LogisticRegression(max_iter=1000).fit(scaler.transform(seen), known)
+        return fitted.decision_function(scaler.transform(states[half:].reshape(-1, seen.shape[1]))).reshape(label[half:].shape)
+
+    mixed = permuted(known, generator(seed, 8))
+    return {"label": label[half:], "valid": valid[half:], "score": scored(known), "shuffled": scored(mixed)}
+
+
+def contact_auroc(label: np.ndarray, valid: np.ndarray, score: np.ndarray) -> float:
+    """The chance that a frame with a contact scores above one without; all (N, T)."""
+    return auroc(score[valid & ~label], score[valid & label])
