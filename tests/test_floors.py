@@ -10,7 +10,7 @@ import pytest
 HOUSE = Path(__file__).parents[1] / "worldmodel"
 FLOORS = {
     "settings": 0, "files": 0, "spread": 1, "physics": 1, "model": 2, "videos": 2, "probing": 2, "plots": 2, "training": 3,
-    "control": 4, "evaluation": 4, "workbook": 5, "__main__": 6, "__init__": 6,
+    "control": 4, "evaluation": 4, "play": 5, "workbook": 5, "__main__": 6, "__init__": 6,
 }  # fmt: skip
 MODULES = sorted(HOUSE.rglob("*.py"))
 

@@ -212,6 +212,38 @@ def control(
             print(f"{band:<8}{name:<8}return {earned:6.2f}  success {won:5.1%}  ratio {ratio:5.2f}")
 
 
+def play(task: Literal["lander", "catcher"] = "lander", model: Path | None = None, port: int = 0, root: Path = DATA) -> None:
+    """Play a world with the arrow keys in a browser, dream or truth, under the gravity that a slider sets.
+
+    Args:
+        task: the world.
+        model: a model trained on its log; the one that came with the project if none is named.
+        port: of the page on this machine; 0 is a free one.
+        root: where recordings are kept.
+    """
+    import asyncio
+    import webbrowser
+
+    from .play.game import Game
+    from .play.server import serve
+    from .training import load
+    from .videos import film as record_film
+    from .workbook.record import TASKS
+
+    game = Game(load(model or DATA / "weights" / task).requires_grad_(False), record_film(TASKS[task], root), task)
+
+    async def until_interrupted():
+        _, address = serve(game.another, port)
+        print(f"{address}: steer with the arrow keys. Ctrl-C ends it.", flush=True)
+        webbrowser.open(address)
+        await asyncio.Event().wait()
+
+    try:
+        asyncio.run(until_interrupted())
+    except KeyboardInterrupt:
+        print("ended")
+
+
 def measure(models: Annotated[tuple[str, ...], tyro.conf.Positional], scene: Literal["clean", "clutter"] = "clean",
             share: float = 0.2, card: Path | None = None, seed: int = 0, root: Path = DATA) -> None:  # fmt: skip
     """Put anybody's models through the gravity benchmark, side by side: worldmodel/evaluation/PROTOCOL.md says how.
@@ -273,7 +305,9 @@ def edit(video: Recording, out: Path, gravity: str, model: Path = DATA / "weight
         print(f"what is asked lies outside the {RANGE[0]:g} to {RANGE[1]:g} m/s^2 of the training clips: nothing vouches for it")
 
 
-COMMANDS = {command.__name__: command for command in (run, record, film, ingest, train, probe, imagine, control, measure, edit)}
+COMMANDS = {
+    command.__name__: command for command in (run, record, film, ingest, train, probe, imagine, control, play, measure, edit)
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -25,7 +25,8 @@ class DreamEnv(VectorEnv):
     model's heads. As in `PhysicsEnv`, the step after an end starts the next episode and ignores its action.
     """
 
-    metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
+    metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": ["rgb_array"]}
+    render_mode = "rgb_array"
 
     def __init__(
         self, model: WorldModel, videos: Videos, num_envs: int = 1, limit: int = 60, starts=(2, None), widen: float = 1.0
@@ -91,6 +92,10 @@ class DreamEnv(VectorEnv):
         truncated = (self.age >= self.limit) & ~terminated
         self.over = terminated | truncated
         return after.vector()[:, 0], reward, terminated, truncated, {"end_probability": end}
+
+    def render(self):
+        """The dreams' pictures, RGB uint8 (H, W, 3) each."""
+        return tuple(np.repeat(frame, 4 - frame.shape[-1], -1) for frame in self.model.decode(self.state)[:, 0].cpu().numpy())
 
     def _draw(self) -> LatentState:
         which = self.starts[torch.from_numpy(self.np_random.integers(0, len(self.starts), self.num_envs))]

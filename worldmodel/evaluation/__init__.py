@@ -1,6 +1,6 @@
 """Floor 4: the gravity battery, put together: who reads what, against which control and which bound."""
 
-from .causal import ASKED, counts, gravity_direction, slope, steer
+from .causal import ASKED, counts, gravity_direction, log_direction, slope, steer
 from .constants import CONSTANTS, constants_reports, read_world
 from .contact import contact_auroc, read_contacts
 from .dimension import PENDULUMS, dimension_reports, latent_dimension
@@ -30,7 +30,8 @@ __all__ = [
     "ASKED", "CONSTANTS", "DEGREE", "FRAMES_SEEN", "PENDULUMS", "EvaluationSet", "all_features", "ball_reports", "carry_over",
     "constants_reports", "contact_auroc", "counts", "cramer_rao", "dimension_reports", "efficiency_reports", "extrapolate",
     "extrapolation_reports", "fall_freely", "fall_reports", "fly_on", "gravity_direction", "imagine_frames", "latent_dimension",
-    "law_reports", "learn_surprise", "missed", "open_loop_error", "open_sets", "oracle", "phyworld_sets", "pixel_error",
+    "law_reports",
+    "log_direction", "learn_surprise", "missed", "open_loop_error", "open_sets", "oracle", "phyworld_sets", "pixel_error",
     "read_constants", "read_contacts", "read_controls", "read_in_flight", "read_pixels", "read_sorted_positions",
     "read_untrained", "read_world", "recover_law", "rows_of", "score_changes", "slope", "steer", "summarise",
     "surprise_reports", "transfer_reports", "violate",

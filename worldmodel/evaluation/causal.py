@@ -9,6 +9,7 @@ import torch
 
 from ..model import Belief
 from ..probing import ridge
+from ..videos import Videos, truth
 from .falling import SEEN, fall_gravity, frames_in_flight, high_starts, imagine_fall
 from .reading import gravity_of
 
@@ -32,7 +33,22 @@ def gravity_direction(model, sets) -> Direction:
     first = 4 * model.config.points
     columns = slice(first, first + model.config.constants)
     belief = {name: model.features(sets[name].frames(SEEN))[:, -1, columns] for name in ("train", "validation")}
-    g = gravity_of(sets)
+    return _direction(belief, gravity_of(sets))
+
+
+@torch.no_grad()
+def log_direction(model, videos: Videos, batch: int = 64) -> Direction:
+    """The direction of g in the belief at the end of each logged episode; a quarter of them chooses the ridge's strength."""
+    last, beliefs = np.where(videos.ends.any(1), videos.ends.argmax(1), videos.shape[0] - 1), []
+    for begin in range(0, len(videos), batch):
+        some = slice(begin, begin + batch)
+        states = model.observe(videos[some].frames, videos[some].actions)
+        beliefs.append(states.belief.mean.numpy(force=True)[np.arange(len(last[some])), last[some]])
+    belief, g, part = np.concatenate(beliefs), truth(videos)["g"], np.arange(len(videos)) % 4 > 0
+    return _direction({"train": belief[part], "validation": belief[~part]}, {"train": g[part], "validation": g[~part]})
+
+
+def _direction(belief: dict, g: dict) -> Direction:
     probe = ridge(belief["train"], g["train"], belief["validation"], g["validation"])
     weights, covariance = probe.weights, np.cov(belief["train"].T)
     step = covariance @ weights / (weights @ covariance @ weights)

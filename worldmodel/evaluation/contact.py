@@ -10,8 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from ..model import WorldModel
 from ..probing import auroc, permuted
 from ..settings import generator
-from ..videos import Videos
-from ..videos.truth import truth
+from ..videos import Videos, truth
 
 
 @torch.no_grad()
