@@ -5,11 +5,12 @@ from .compare import compare, return_ratio, unsolved
 from .dream_env import WIDEN, DreamEnv, foresee
 from .episodes import Outcome, run_episodes
 from .physics_env import PhysicsEnv
+from .pixel_env import PixelEnv, Wander, record_log
 from .planners import PlanConfig, Planner
 from .views import Observed, SingleView
 
 __all__ = [
-    "FULL", "PRESETS", "QUICK", "WIDEN", "ActorCriticConfig", "DreamEnv", "Observed", "Outcome", "PhysicsEnv", "PlanConfig",
-    "Planner", "Policy", "SingleView", "compare", "foresee", "learn_to_act", "load_policy", "return_ratio", "run_episodes",
-    "save_policy", "unsolved",
+    "FULL", "PRESETS", "QUICK", "WIDEN", "ActorCriticConfig", "DreamEnv", "Observed", "Outcome", "PhysicsEnv", "PixelEnv",
+    "PlanConfig", "Planner", "Policy", "SingleView", "Wander", "compare", "foresee", "learn_to_act", "load_policy",
+    "record_log", "return_ratio", "run_episodes", "save_policy", "unsolved",
 ]  # fmt: skip

@@ -180,7 +180,7 @@ class _Run:
                     values = {key: value.item() for key, value in losses.items()}
                     self.log.write(step=self.step, phase=name, seconds=time.perf_counter() - started, **values)
                     bar.set_postfix(loss=f"{values['loss']:.3f}")
-                    if values.get("flat", 0) > 0.5 and share > 0.5:
+                    if values.get("flat", 0) > 0.9 and share > 0.5:  # one body alone leaves most points without a use
                         told = f"step {step} ({name}): collapsed, {values['flat']:.0%} of the latents hardly vary"
                         warnings.warn(told, stacklevel=2)
                 if self.step % self.config.save_every == 0 or self.step == end:

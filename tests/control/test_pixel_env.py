@@ -1,0 +1,89 @@
+"""Gymnasium's worlds through their pictures: checked by others, strict about actions, logged as they were lived through."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env as gymnasium_check
+
+from worldmodel.control import SingleView
+from worldmodel.control.pixel_env import PixelEnv, Wander, record_log
+from worldmodel.settings import ConfigError
+
+pytest.importorskip("pygame", reason="pygame draws Gymnasium's classic worlds: pip install gymnasium[classic-control]")
+
+
+@pytest.fixture(autouse=True)
+def no_screen(monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setenv("MUJOCO_GL", "egl")
+
+
+def named(name, **options):
+    """The environment, or a skip that says what is missing."""
+    try:
+        env = PixelEnv(name, **options)
+        env.reset(seed=0)
+        return env
+    except Exception as error:  # a missing package or driver shows in many ways
+        pytest.skip(f"{name} cannot be rendered here: {error}")
+
+
+@pytest.mark.parametrize("name", ["Pendulum-v1", "CartPole-v1", "InvertedPendulum-v5", "Reacher-v5"])
+def test_gymnasiums_checker_accepts_it(name):
+    gymnasium_check(SingleView(named(name)))
+
+
+def test_actions_are_stretched_to_the_worlds_own_range():
+    env, own = named("Pendulum-v1", num_envs=2), gym.make("Pendulum-v1").unwrapped
+    own.reset(seed=0)
+    for action in (-1.0, 0.25):
+        own.state = env.envs[1].unwrapped.state.copy()
+        env.step(np.array([[0.0], [action]]))
+        own.step(np.array([2 * action], np.float32))
+        np.testing.assert_allclose(env.envs[1].unwrapped.state, own.state)
+
+
+def test_of_two_choices_the_sign_chooses():
+    env = named("CartPole-v1", num_envs=2)
+    env.step(np.array([[-0.3], [0.3]]))
+    left, right = (one.unwrapped.state[1] for one in env.envs)
+    assert left < -0.1 and right > 0.1
+
+
+def test_a_picture_is_the_mean_of_what_is_rendered():
+    env = named("Pendulum-v1")
+    rendered = np.asarray(env.envs[0].render(), float) @ [0.299, 0.587, 0.114]
+    assert env.reset(seed=0)[0].mean() == pytest.approx(rendered.mean(), abs=2)
+
+
+@pytest.mark.parametrize("value", [np.nan, 1.5])
+def test_an_action_out_of_range_is_refused(value):
+    with pytest.raises(ConfigError, match="action"):
+        named("Pendulum-v1").step(np.array([[value]]))
+
+
+def test_worlds_of_other_actions_are_refused():
+    with pytest.raises(ConfigError, match="actions"):
+        PixelEnv("MountainCar-v0")  # three choices
+
+
+def test_a_log_holds_what_was_lived_through(tmp_path):
+    env = named("CartPole-v1", num_envs=4)
+    log = record_log(env, Wander(env), 6, 30, tmp_path / "log", seed=3)
+    assert len(log) == 6 and log.shape == (30, 64, 64, 1) and log.action_size == 1
+    ends, frames = log.ends, log.frames
+    assert ends.any() and (ends.sum(1) <= 1).all() and (log.rewards[:, 0] == 0).all()
+    for clip in np.nonzero(ends.any(1))[0]:
+        last = ends[clip].argmax()
+        assert (frames[clip, last:] == frames[clip, last]).all() and (log.rewards[clip, last + 1 :] == 0).all()
+        assert (log.rewards[clip, 1 : last + 1] == 1).all()
+    again = record_log(env, lambda _: pytest.fail("acted again"), 6, 30, tmp_path / "log")
+    assert again.digest == log.digest
+
+
+def test_held_actions_stay_in_range_and_change_now_and_then():
+    env = named("Pendulum-v1", num_envs=50)
+    wander = Wander(env)
+    path = np.stack([wander(None) for _ in range(100)])
+    assert np.abs(path).max() <= 1
+    assert 0.1 < (np.diff(path, axis=0) != 0).mean() < 0.2

@@ -1,0 +1,135 @@
+"""Other people's worlds: an environment of Gymnasium seen only through the picture that it renders, and a log of acting in it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import torch
+import torch.nn.functional as F
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from ..settings import ConfigError
+from ..videos import Videos
+from ..videos.store import save_manifest, save_shard
+
+GREY = (0.299, 0.587, 0.114)  # share of red, green and blue in brightness (ITU-R BT.601)
+
+
+class PixelEnv(VectorEnv):
+    """Observations are grey frames uint8 (N, S, S, 1), averaged down; actions (N, A) in [-1, 1] are stretched to the world's own.
+
+    Of two discrete actions the sign chooses. As in `PhysicsEnv`, the step after an end starts the next episode.
+    """
+
+    metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": ["rgb_array"]}
+    render_mode = "rgb_array"
+
+    def __init__(self, name: str, num_envs: int = 1, size: int = 64, **options):
+        """``options`` go to `gymnasium.make`, such as ``g`` of Pendulum-v1.
+
+        Raises:
+            ConfigError: its actions are neither a bounded box nor two choices.
+        """
+        with contextlib.suppress(ImportError):
+            # A world may be drawn by Mesa, which has an LLVM of its own: if torch asks for triton's only then, it crashes.
+            import triton  # noqa: F401
+        self.envs = [gym.make(name, render_mode="rgb_array", **options) for _ in range(num_envs)]
+        own, self.num_envs, self.size = self.envs[0].action_space, num_envs, size
+        self.two = isinstance(own, gym.spaces.Discrete) and own.n == 2
+        if not self.two and not (isinstance(own, gym.spaces.Box) and len(own.shape) == 1 and own.is_bounded()):
+            raise ConfigError(f"{name}: its actions are {own}; a bounded box or two choices can be acted in")
+        self.low, self.high = (0, 1) if self.two else (own.low, own.high)
+        self.single_observation_space = gym.spaces.Box(0, 255, (size, size, 1), np.uint8)
+        self.single_action_space = gym.spaces.Box(-1, 1, (1,) if self.two else own.shape, np.float32)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.over = None
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None):
+        super().reset(seed=seed)
+        for env in self.envs:
+            env.reset(seed=int(self.np_random.integers(2**31)))
+        self.over = np.zeros(self.num_envs, bool)
+        return self._look(), {}
+
+    def step(self, actions):
+        if self.over is None:
+            raise ConfigError("reset the environment before the first step")
+        fresh, actions = self.over, np.asarray(actions, float)
+        if actions.shape != self.action_space.shape:
+            raise ConfigError(f"actions {actions.shape}: this environment takes {self.action_space.shape}")
+        if not (np.isfinite(actions[~fresh]).all() and np.abs(actions[~fresh]).max(initial=0) <= 1):
+            raise ConfigError("an action must be finite and lie in [-1, 1]")
+        reward, terminated, truncated = np.zeros(self.num_envs), *np.zeros((2, self.num_envs), bool)
+        for number, env in enumerate(self.envs):
+            if fresh[number]:
+                env.reset()
+            else:
+                _, reward[number], terminated[number], truncated[number], _ = env.step(self._own(actions[number]))
+        self.over = terminated | truncated
+        return self._look(), reward, terminated, truncated, {"success": np.zeros(self.num_envs, bool)}
+
+    def render(self):
+        return tuple(np.repeat(frame, 3, -1) for frame in self.seen)
+
+    def close_extras(self, **_):
+        for env in self.envs:
+            env.close()
+
+    def _own(self, action: np.ndarray):
+        if self.two:
+            return int(action[0] > 0)
+        return (self.low + (action + 1) / 2 * (self.high - self.low)).astype(np.float32)
+
+    def _look(self) -> np.ndarray:
+        frames = [torch.from_numpy(np.asarray(env.render(), np.float32) @ np.float32(GREY)) for env in self.envs]
+        small = [F.adaptive_avg_pool2d(frame[None, None], self.size)[0, 0] for frame in frames]
+        self.seen = torch.stack(small).round().to(torch.uint8).unsqueeze(-1).numpy()
+        return self.seen
+
+
+def record_log(env: VectorEnv, act: Callable, clips: int, frames: int, path, seed: int = 0, **about) -> Videos:
+    """Act for ``clips`` episodes, or their first ``frames`` frames, and keep them as a log: what a world model learns from.
+
+    Args:
+        env: frames uint8 (N, H, W, C), reset anew for every N clips. act: its observation -> actions (N, A).
+        about: words for the manifest.
+    """
+    path, shards, n = Path(path), [], env.num_envs
+    if (path / "manifest.json").exists():
+        return Videos.open(path)
+    for number in range(-(-clips // n)):
+        seen, over = env.reset(seed=seed + number)[0], np.zeros(n, bool)
+        film = np.empty((n, frames, *seen.shape[1:]), np.uint8)
+        film[:, 0] = seen
+        log = {"actions": np.zeros((n, frames, env.single_action_space.shape[0])), "rewards": np.zeros((n, frames))}
+        log["ends"] = np.zeros((n, frames), bool)
+        for t in range(1, frames):
+            actions = act(seen)
+            seen, reward, terminated, truncated, _ = env.step(actions)
+            film[:, t] = np.where(over[:, None, None, None], film[:, t - 1], seen)
+            log["actions"][:, t] = np.where(over[:, None], 0, actions)
+            log["rewards"][:, t], log["ends"][:, t] = np.where(over, 0, reward), terminated & ~over
+            over |= terminated | truncated
+        few = min(n, clips - number * n)
+        shards.append(save_shard(path, number, few, [film[:few]], {name: values[:few] for name, values in log.items()}))
+    rate = float(env.envs[0].metadata.get("render_fps", 20))
+    return save_manifest(path, film.shape[1:], rate, shards, env.single_action_space.shape[0], **about)
+
+
+class Wander:
+    """Random actions that are held for a while, (N, A): what a log is made of where nobody knows what to do."""
+
+    def __init__(self, env: VectorEnv, seed: int = 0, change: float = 0.15):
+        self.rng, self.change = np.random.default_rng(seed), change
+        self.action = self.rng.uniform(-1, 1, env.action_space.shape)
+
+    def __call__(self, _) -> np.ndarray:
+        new = self.rng.random((len(self.action), 1)) < self.change
+        self.action = np.where(new, self.rng.uniform(-1, 1, self.action.shape), self.action)
+        return self.action
