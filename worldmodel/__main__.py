@@ -205,7 +205,7 @@ def control(
     policy, _ = learn_to_act(env, replace(PRESETS[preset], seed=seed))
     save_policy(policy, out)
     for band in ("train", "beyond"):
-        found = unsolved(compare(dreamer, policy, band, episodes, seed, task))
+        found = unsolved(compare(dreamer, {"dream": policy}, band, episodes, seed, task))
         for name, outcome in found.items():
             ratio = return_ratio(outcome.returns, found["random"].returns, found["oracle"].returns)
             earned, won = outcome.returns.mean(), outcome.success.mean()

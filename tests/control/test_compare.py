@@ -35,13 +35,13 @@ def test_only_the_first_episode_counts_and_to_its_end():
 def test_the_oracle_is_far_ahead_of_chance_and_all_play_the_same_episodes(lander_model):
     torch.manual_seed(0)
     policy = Policy(lander_model.feature_size, 2, 8)
-    outcomes = compare(lander_model, policy, episodes=25, seed=3)
+    outcomes = compare(lander_model, {"dream": policy}, episodes=25, seed=3)
     assert outcomes.keys() == {"random", "no-op", "oracle", "dream"}
     random, oracle = outcomes["random"], outcomes["oracle"]
     assert oracle.returns.mean() > random.returns.mean() + 1
     assert oracle.success.mean() > 0.8 > 0.3 > random.success.mean()
     assert return_ratio(oracle.returns, random.returns, oracle.returns) == 1
-    again = compare(lander_model, policy, episodes=25, seed=3)
+    again = compare(lander_model, {"dream": policy}, episodes=25, seed=3)
     for name, outcome in outcomes.items():
         assert np.isfinite(outcome.returns).all()
         np.testing.assert_array_equal(outcome.returns, again[name].returns)

@@ -11,8 +11,10 @@ from .physics_env import PhysicsEnv
 from .views import Observed
 
 
-def compare(model, policy, band: str = "train", episodes: int = 200, seed: int = 0, task: str = "lander") -> dict[str, Outcome]:
-    """Random, no-op, oracle (told the true state) and the dream's policy, on the same episodes of a true world."""
+def compare(
+    model, policies: dict, band: str = "train", episodes: int = 200, seed: int = 0, task: str = "lander"
+) -> dict[str, Outcome]:
+    """Random, no-op, oracle (told the true state) and the ``policies`` by name, on the same episodes of a true world."""
     rng, env = generator(seed, 7), PhysicsEnv(task, episodes, band)
     noop = np.tile(env.world.law.idle, (episodes, 1))
 
@@ -23,7 +25,7 @@ def compare(model, policy, band: str = "train", episodes: int = 200, seed: int =
         "random": run_episodes(env, lambda _: rng.uniform(-1, 1, noop.shape), seed),
         "no-op": run_episodes(env, lambda _: noop, seed),
         "oracle": run_episodes(env, oracle, seed),
-        "dream": run_episodes(Observed(env, model), policy.act, seed),
+        **{name: run_episodes(Observed(env, model), policy.act, seed) for name, policy in policies.items()},
     }
 
 

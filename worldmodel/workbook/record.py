@@ -117,12 +117,14 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
         control.DreamEnv(model, videos, 256, widen=control.WIDEN), replace(scale.act, seed=seed), progress
     )
     control.save_policy(policy, out / f"{task}-{seed}-policy")
+    evolved, _ = control.evolve(control.DreamEnv(model, videos, 256), seed=seed, progress=progress)
+    policies = {"dream": policy, "evolved": evolved, "clone": control.clone(model, videos, seed=seed, progress=progress)}
     found = {"history": np.array(history)}
     # To be compared with true episodes, dreams begin as those do: at the start of a flight, as soon as speeds are seen.
     dream = control.run_episodes(control.DreamEnv(model, videos, scale.episodes, starts=(2, 3)), policy.act, seed)
     found["dream.return"] = dream.returns
     for band in ("train", "beyond"):
-        for name, outcome in control.compare(model, policy, band, scale.episodes, seed, task).items():
+        for name, outcome in control.compare(model, policies, band, scale.episodes, seed, task).items():
             found |= {f"{band}.{name}.return": outcome.returns, f"{band}.{name}.success": outcome.success}
     if task == "catcher":
         found |= {f"contact.{key}": values for key, values in evaluation.read_contacts(model, videos, seed).items()}

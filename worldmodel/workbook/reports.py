@@ -22,7 +22,7 @@ def control_reports(task: str, seeds: list[dict], preset: str = "full") -> list[
 
         triples = list(zip(*(of(policy, "return") for policy in ("dream", "random", "oracle"))))
         reports.append(row(f"return_ratio.{label}", triples, return_ratio, mark=mark))
-        for policy in ("random", "no-op", "oracle", "dream"):
+        for policy in (key.split(".")[1] for key in seeds[0] if key.startswith("train.") and key.endswith(".return")):
             reports.append(row(f"return.{policy}.{label}", [(earned,) for earned in of(policy, "return")], np.mean))
             reports.append(row(f"success.{policy}.{label}", [(won,) for won in of(policy, "success")], np.mean))
     if "contact.score" in seeds[0]:
