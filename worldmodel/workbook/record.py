@@ -38,6 +38,7 @@ class Scale:
     untrained: int
     episodes: int
     budget: float  # of the seconds that a sweep's families train
+    generations: int  # of the evolved controller; a clone takes ten times as many steps
 
 
 # The logs of the worlds to act in: fewer than 20,000 frames each before the episodes' ends.
@@ -45,8 +46,8 @@ TASKS = {"lander": Film("lander", clips=560, frames=48), "catcher": Film("catche
 GOAL = WorldModelConfig(anchors=4)  # a world with something in it that stays and matters: more points to find it
 LOG_FULL, LOG_QUICK = (replace(preset, steady=0.3) for preset in (training.FULL, training.QUICK))
 SCALES = {
-    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 0.2, 2, 100, 0.25),
-    "full": Scale("full", None, None, LOG_FULL, control.FULL, 1.0, 20, 400, 1.0),
+    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 0.2, 2, 100, 0.25, 20),
+    "full": Scale("full", None, None, LOG_FULL, control.FULL, 1.0, 20, 400, 1.0, 60),
 }
 
 
@@ -117,8 +118,9 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
         control.DreamEnv(model, videos, 256, widen=control.WIDEN), replace(scale.act, seed=seed), progress
     )
     control.save_policy(policy, out / f"{task}-{seed}-policy")
-    evolved, _ = control.evolve(control.DreamEnv(model, videos, 256), seed=seed, progress=progress)
-    policies = {"dream": policy, "evolved": evolved, "clone": control.clone(model, videos, seed=seed, progress=progress)}
+    evolved, _ = control.evolve(control.DreamEnv(model, videos, 256), scale.generations, seed=seed, progress=progress)
+    cloned = control.clone(model, videos, 10 * scale.generations, seed=seed, progress=progress)
+    policies = {"dream": policy, "evolved": evolved, "clone": cloned}
     found = {"history": np.array(history)}
     # To be compared with true episodes, dreams begin as those do: at the start of a flight, as soon as speeds are seen.
     dream = control.run_episodes(control.DreamEnv(model, videos, scale.episodes, starts=(2, 3)), policy.act, seed)
