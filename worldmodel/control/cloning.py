@@ -15,10 +15,10 @@ def clone(
     """The policy that makes the log's actions likeliest, from the features that a dream's policy sees.
 
     Args:
-        videos: the log. Each action is that of the frame after the one whose features it is to follow from.
+        videos: the log, or what `encode_all` made of it. Each action is that of the frame after the one whose features it is to follow from.
     """
     with torch.no_grad():
-        clips = encode_all(model, videos)
+        clips = videos if isinstance(videos, dict) else encode_all(model, videos)
         features = model.track(clips["points"], clips["appearance"], clips["actions"]).vector()
     acted = (clips["valid"][:, 1:]).bool()
     seen, actions = features[:, :-1][acted], clips["actions"][:, 1:][acted]

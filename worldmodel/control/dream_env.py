@@ -29,11 +29,12 @@ class DreamEnv(VectorEnv):
     render_mode = "rgb_array"
 
     def __init__(
-        self, model: WorldModel, videos: Videos, num_envs: int = 1, limit: int = 60, starts=(2, None), widen: float = 1.0
+        self, model: WorldModel, videos: Videos | dict, num_envs: int = 1, limit: int = 60, starts=(2, None), widen: float = 1.0
     ):
         """Dreams of the worlds in the log or, widened, of stranger ones.
 
         Args:
+            videos: the log, or what `encode_all` made of it.
             limit: frames to a dream's end at most.
             starts: the frames [first, last) of a clip at which a dream may begin.
             widen: each dream's belief is moved away from the mean of the log's, up to so many times as far as it was: what was
@@ -46,7 +47,7 @@ class DreamEnv(VectorEnv):
             raise ConfigError("a dream needs a model that was trained on logged actions and rewards")
         self.model, self.num_envs, self.limit, self.widen = model, num_envs, limit, widen
         with torch.no_grad():
-            clips = encode_all(model, videos)
+            clips = videos if isinstance(videos, dict) else encode_all(model, videos)
             self.bank = model.track(clips["points"], clips["appearance"], clips["actions"])
         alive = (clips["valid"] * (1 - clips["ends"])).bool()
         first, last = starts

@@ -113,17 +113,16 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     started = time.perf_counter()
     model = training.fit(videos, replace(scale.log_fit, seed=seed), GOAL, out / f"{task}-{seed}", progress=progress)
     model.requires_grad_(False)
-    fitted = time.perf_counter() - started
-    policy, history = control.learn_to_act(
-        control.DreamEnv(model, videos, 256, widen=control.WIDEN), replace(scale.act, seed=seed), progress
-    )
+    fitted, log = time.perf_counter() - started, training.encode_all(model, videos)
+    dreams = control.DreamEnv(model, log, 256, widen=control.WIDEN)
+    policy, history = control.learn_to_act(dreams, replace(scale.act, seed=seed), progress)
     control.save_policy(policy, out / f"{task}-{seed}-policy")
-    evolved, _ = control.evolve(control.DreamEnv(model, videos, 256), scale.generations, seed=seed, progress=progress)
-    cloned = control.clone(model, videos, 10 * scale.generations, seed=seed, progress=progress)
+    evolved, _ = control.evolve(control.DreamEnv(model, log, 256), scale.generations, seed=seed, progress=progress)
+    cloned = control.clone(model, log, 10 * scale.generations, seed=seed, progress=progress)
     policies = {"dream": policy, "evolved": evolved, "clone": cloned}
     found = {"history": np.array(history)}
     # To be compared with true episodes, dreams begin as those do: at the start of a flight, as soon as speeds are seen.
-    dream = control.run_episodes(control.DreamEnv(model, videos, scale.episodes, starts=(2, 3)), policy.act, seed)
+    dream = control.run_episodes(control.DreamEnv(model, log, scale.episodes, starts=(2, 3)), policy.act, seed)
     found["dream.return"] = dream.returns
     for band in ("train", "beyond"):
         for name, outcome in control.compare(model, policies, band, scale.episodes, seed, task).items():
