@@ -15,7 +15,8 @@ def clone(
     """The policy that makes the log's actions likeliest, from the features that a dream's policy sees.
 
     Args:
-        videos: the log, or what `encode_all` made of it. Each action is that of the frame after the one whose features it is to follow from.
+        videos: the log, or what `encode_all` made of it. An action is that of the frame after the one whose features it is to
+            follow from.
     """
     with torch.no_grad():
         clips = videos if isinstance(videos, dict) else encode_all(model, videos)
