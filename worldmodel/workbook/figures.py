@@ -141,16 +141,27 @@ TABLES = {
 }  # fmt: skip
 
 
+# of the families' comparison: figure, which rows, title, axis
+FAMILIES = (
+    (
+        "family",
+        "A.relerr.earth",
+        "Who reads g? The same seconds each",
+        "median relative error of g in the Earth's band, 8 frames",
+    ),
+    ("family.E", "E.slope", "Who obeys when g is moved?", "slope of the g that is shown on the g that is asked; 1 is obedience"),
+)
+
+
 def table_figures(reports: list[Report]) -> dict:
     """Figures that show rows of several experiments side by side, where the rows are there."""
     rows, figures = {report.name: report for report in reports}, {}
     for scene in ("clean", "clutter"):
-        start = f"ball.{scene}.family.A.relerr.earth."
-        values = {row.removeprefix(start): interval_of(rows[row]) for row in rows if row.startswith(start)}
-        if values:
-            title = f"What does each ingredient add? ({scene}; the same seconds each)"
-            xlabel = "median relative error of g in the Earth's band, 8 frames"
-            figures[f"ball.{scene}.family"] = plots.bars(values, xlabel=xlabel, title=title, ours="default")
+        for name, metric, title, xlabel in FAMILIES:
+            start = f"ball.{scene}.family.{metric}."
+            values = {row.removeprefix(start): interval_of(rows[row]) for row in rows if row.startswith(start)}
+            if values:
+                figures[f"ball.{scene}.{name}"] = plots.bars(values, xlabel=xlabel, title=f"{title} ({scene})", ours="default")
     curves = {}
     for axis, label in (
         ("clips", "clips (number)"), ("parameters", "weights (of the default's)"), ("seconds", f"training (of {SECONDS:g} s)"),
