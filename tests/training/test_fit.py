@@ -93,6 +93,14 @@ class Stop:
             signal.raise_signal(self.number)
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A program that was started in the background may have been told to ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("step", [1, 3, 6, 7, 10, 12], ids="after step {}".format)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
 def test_a_run_that_was_stopped_goes_on_bit_for_bit(lander, tiny_fit, sizes, uninterrupted, tmp_path, step, number):
