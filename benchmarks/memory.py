@@ -11,7 +11,7 @@ import tempfile
 
 from worldmodel.videos import Film, film
 
-PARTS, CLIPS, FEW = 10, 100_000, 10_000
+PARTS, CLIPS, KEPT, FEW = 50, 20_000, 5, 10_000
 
 
 def peak() -> float:
@@ -24,9 +24,9 @@ def fill() -> None:
         film(Film(clips=FEW, seed=PARTS), folder, progress=False)
         print(peak(), flush=True)
         for part in range(PARTS):
-            videos = film(Film(clips=CLIPS, seed=part), folder, progress=False)
-            if part:
-                shutil.rmtree(videos.path)
+            path = film(Film(clips=CLIPS, seed=part), folder, progress=False).path
+            if part >= KEPT:
+                shutil.rmtree(path)
         print(peak())
 
 
