@@ -41,12 +41,7 @@ class PhysicsEnv(VectorEnv):
         return self._look(), {}
 
     def step(self, actions):
-        if self.over is None:
-            raise ConfigError("reset the environment before the first step")
-        fresh, actions = self.over, np.asarray(actions, float)
-        if actions.shape != self.action_space.shape:
-            raise ConfigError(f"actions {actions.shape}: this environment takes {self.action_space.shape}")
-        actions = np.where(fresh[:, None], 0, actions)
+        fresh, actions = self.over, asked(self, actions)
         dt = 1 / self.world.frames_per_second
         after, reward, ended, success = self.world.law.step(self.constants, self.state, actions, dt)
         if fresh.any():
@@ -69,3 +64,17 @@ class PhysicsEnv(VectorEnv):
         states = {name: value[:, None] for name, value in self.state.items()}
         seen = bodies(self.world, self.constants, states, self.camera.channels)
         return self.camera.film(seen, self.np_random)[:, 0]
+
+
+def asked(env: VectorEnv, actions) -> np.ndarray:
+    """The actions (N, A) that a step of ``env`` takes: 0 where it only starts another episode, as ``env.over`` says.
+
+    Raises:
+        ConfigError: before the first reset, or for another shape.
+    """
+    if env.over is None:
+        raise ConfigError("reset the environment before the first step")
+    actions = np.asarray(actions, float)
+    if actions.shape != env.action_space.shape:
+        raise ConfigError(f"actions {actions.shape}: this environment takes {env.action_space.shape}")
+    return np.where(env.over[:, None], 0, actions)

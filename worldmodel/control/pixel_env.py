@@ -13,9 +13,11 @@ import torch.nn.functional as F
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from ..physics.ranges import check_action
 from ..settings import ConfigError
 from ..videos import Videos
 from ..videos.store import save_manifest, save_shard
+from .physics_env import asked
 
 GREY = (0.299, 0.587, 0.114)  # share of red, green and blue in brightness (ITU-R BT.601)
 
@@ -58,13 +60,8 @@ class PixelEnv(VectorEnv):
         return self._look(), {}
 
     def step(self, actions):
-        if self.over is None:
-            raise ConfigError("reset the environment before the first step")
-        fresh, actions = self.over, np.asarray(actions, float)
-        if actions.shape != self.action_space.shape:
-            raise ConfigError(f"actions {actions.shape}: this environment takes {self.action_space.shape}")
-        if not (np.isfinite(actions[~fresh]).all() and np.abs(actions[~fresh]).max(initial=0) <= 1):
-            raise ConfigError("an action must be finite and lie in [-1, 1]")
+        fresh, actions = self.over, asked(self, actions)
+        check_action(actions)
         reward, terminated, truncated = np.zeros(self.num_envs), *np.zeros((2, self.num_envs), bool)
         for number, env in enumerate(self.envs):
             if fresh[number]:

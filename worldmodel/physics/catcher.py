@@ -71,10 +71,10 @@ class Catcher:
         position, velocity, _ = advance(x, v, law, dt, phi(law.drag, dt))
         lies = (position[:, 1] <= floor) & (velocity[:, 1] == 0) & ~meets
         time = np.where(meets, reaches, dt)
-        at, paddle = self._across(constants, state, time)[0], self._paddle(state, action[:, 0], time)
+        (at, along), paddle = self._across(constants, state, time), self._paddle(state, action[:, 0], time)
         ended = (meets | lies) & (np.abs(at - paddle[:, 0]) > self.half)
         drop = np.stack([at, np.full_like(at, floor)], 1)
-        sinking = np.stack([self._across(constants, state, time)[1], v[:, 1] - constants["g"] * time], 1)
+        sinking = np.stack([along, v[:, 1] - constants["g"] * time], 1)
         after = {
             "position": np.where(ended[:, None], drop, position), "velocity": np.where(ended[:, None], sinking, velocity),
             "paddle": np.where(ended[:, None], paddle, self._paddle(state, action[:, 0], np.full_like(time, dt))),

@@ -8,7 +8,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-from .game import Game
+from .game import GRAVITY, PLACES, Game
 from .server import FRAMES_PER_SECOND
 
 
@@ -17,7 +17,7 @@ class Player(anywidget.AnyWidget):
 
     _esm = Path(__file__).parent / "player.js"
     keys = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    place = traitlets.Enum(("dream", "truth"), "dream").tag(sync=True)
+    place = traitlets.Enum(PLACES, "dream").tag(sync=True)
     gravity = traitlets.Float(9.81).tag(sync=True)
     frame = traitlets.Bytes(b"").tag(sync=True)
     told = traitlets.Dict().tag(sync=True)
@@ -29,7 +29,7 @@ class Player(anywidget.AnyWidget):
 
     def tick(self) -> None:
         """One frame on."""
-        self.game.set(self.place, min(max(self.gravity, 0.0), 30.0))
+        self.game.set(self.place, min(max(self.gravity, GRAVITY[0]), GRAVITY[1]))
         shown = self.game.step(self.keys)
         self.frame = shown.frame.tobytes()
         self.told = {"earned": shown.earned, "over": shown.over, "believed": shown.believed}

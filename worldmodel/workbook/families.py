@@ -17,6 +17,7 @@ from .. import evaluation, training
 from ..model import WorldModelConfig
 from ..model.world_model import ENCODERS, MEMORIES
 from ..probing import Report, median_relative_error, r2
+from ..settings import ConfigError
 from ..training import FULL, FitConfig
 from ..videos import Film, Videos, film
 from .keeping import keep
@@ -84,6 +85,9 @@ def within(seconds: float, videos: Videos, sizes: WorldModelConfig, config: FitC
     """The config with as many steps as fit into the seconds on this machine, half of them for each phase; timed on a few.
 
     Encoding the clips between the phases comes on top, once.
+
+    Raises:
+        ConfigError: other work on the machine spoiled the timing.
     """
     few = videos[np.arange(min(len(videos), config.predict_clips))]
 
@@ -96,6 +100,8 @@ def within(seconds: float, videos: Videos, sizes: WorldModelConfig, config: FitC
     steps = {}
     for phase in ("find_steps", "predict_steps"):
         step = (spent(**{phase: 14}) - spent(**{phase: 2})) / 12
+        if step <= 0:
+            raise ConfigError(f"{phase} could not be timed: twelve more took no longer; something else is busy here")
         steps[phase] = max(1, round(seconds / 2 / step))
     return replace(config, **steps)
 
