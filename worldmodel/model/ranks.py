@@ -5,6 +5,7 @@ A loss that is made of `whole` values is the same on every rank, and is the one 
 
 from __future__ import annotations
 
+import atexit
 import os
 
 import torch
@@ -15,6 +16,7 @@ def join_ranks(device: str) -> str:
     """Where `torchrun` started this process among others, meet them; returns the device that is this one's."""
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        atexit.register(dist.destroy_process_group)  # its threads may abort a process that ends with them running
     return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and rank_and_ranks()[1] > 1 else device
 
 
