@@ -16,8 +16,14 @@ def join_ranks(device: str) -> str:
     """Where `torchrun` started this process among others, meet them; returns the device that is this one's."""
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-        atexit.register(dist.destroy_process_group)  # its threads may abort a process that ends with them running
+        atexit.register(_leave_ranks)
     return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and rank_and_ranks()[1] > 1 else device
+
+
+def _leave_ranks() -> None:
+    """At the end of the process, unless the caller did: the group's threads may abort a process that ends while they run."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def rank_and_ranks() -> tuple[int, int]:
