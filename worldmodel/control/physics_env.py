@@ -60,6 +60,14 @@ class PhysicsEnv(VectorEnv):
     def _draw(self, n):
         return self.world.draw(self.band, n, self.np_random)
 
+    def picture(self, **instead) -> np.ndarray:
+        """Frames (N, H, W, C) of the worlds at hand in another state, such as ``position``: what may be given as a goal."""
+        now = self.state
+        self.state = now | instead
+        frames = self._look()
+        self.state = now
+        return frames
+
     def _look(self):
         states = {name: value[:, None] for name, value in self.state.items()}
         seen = bodies(self.world, self.constants, states, self.camera.channels)

@@ -149,6 +149,8 @@ class _Run:
             checkpoint.load_optimizers(self.out, self.optimizers)
         if name == "predict":
             self.clips = encode_all(self.model, self.videos)
+            if self.model.outcome is not None:
+                self.model.outcome.scale_to(*(self.clips[name] for name in ("rewards", "ends", "valid")))
         elif self.model.config.still:
             self.still = still_pictures(self.videos)
         bar = tqdm(range(self.step, end), name, end - begin, initial=self.step - begin, disable=not self.progress, leave=False)

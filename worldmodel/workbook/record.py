@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from .. import control, evaluation, training
-from ..model import WorldModelConfig
+from .. import control, training
 from ..settings import DATA, ConfigError, threads
 from ..spread import spread
-from ..videos import Film, film
+from ..videos import film
 from .battery import BATTERY, Bench
 from .experiments import EXPERIMENTS, Experiment
 from .families import SHARE, SWEEPS
@@ -23,6 +22,7 @@ from .figures import dream_gif, figures_of, returns_figure, save_figure, table_f
 from .keeping import keep
 from .reports import control_reports
 from .results import read_results, write_results
+from .tasks import LOG_FULL, LOG_QUICK, TASKS, task_seed
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,6 @@ class Scale:
     generations: int  # of the evolved controller; a clone takes ten times as many steps
 
 
-# The logs of the worlds to act in: fewer than 20,000 frames each before the episodes' ends.
-TASKS = {"lander": Film("lander", clips=560, frames=48), "catcher": Film("catcher", clips=416, frames=48)}
-GOAL = WorldModelConfig(anchors=4)  # a world with something in it that stays and matters: more points to find it
-LOG_FULL, LOG_QUICK = (replace(preset, steady=0.3) for preset in (training.FULL, training.QUICK))
 SCALES = {
     "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 0.2, 2, 100, 0.25, 20),
     "full": Scale("full", None, None, LOG_FULL, control.FULL, 1.0, 20, 400, 1.0, 60),
@@ -105,31 +101,6 @@ def on_threads(count: int, piece):
     """Call ``piece`` with as many threads as are its share of the machine."""
     torch.set_num_threads(count)
     piece()
-
-
-def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
-    """Learn a world from its log, learn to act in the dream, then act in the true world on two bands of g."""
-    videos = film(TASKS[task], root, progress=progress)
-    started = time.perf_counter()
-    model = training.fit(videos, replace(scale.log_fit, seed=seed), GOAL, out / f"{task}-{seed}", progress=progress)
-    model.requires_grad_(False)
-    fitted, log = time.perf_counter() - started, training.encode_all(model, videos)
-    dreams = control.DreamEnv(model, log, 256, widen=control.WIDEN)
-    policy, history = control.learn_to_act(dreams, replace(scale.act, seed=seed), progress)
-    control.save_policy(policy, out / f"{task}-{seed}-policy")
-    evolved, _ = control.evolve(control.DreamEnv(model, log, 256), scale.generations, seed=seed, progress=progress)
-    cloned = control.clone(model, log, 10 * scale.generations, seed=seed, progress=progress)
-    policies = {"dream": policy, "evolved": evolved, "clone": cloned}
-    found = {"history": np.array(history)}
-    # To be compared with true episodes, dreams begin as those do: at the start of a flight, as soon as speeds are seen.
-    dream = control.run_episodes(control.DreamEnv(model, log, scale.episodes, starts=(2, 3)), policy.act, seed)
-    found["dream.return"] = dream.returns
-    for band in ("train", "beyond"):
-        for name, outcome in control.compare(model, policies, band, scale.episodes, seed, task).items():
-            found |= {f"{band}.{name}.return": outcome.returns, f"{band}.{name}.success": outcome.success}
-    if task == "catcher":
-        found |= {f"contact.{key}": values for key, values in evaluation.read_contacts(model, videos, seed).items()}
-    return found | {"fit_seconds": np.array(fitted), "seconds": np.array(time.perf_counter() - started)}
 
 
 def record(
