@@ -23,7 +23,8 @@ POINTS = (20_000, 60_000, 200_000)  # frames at which a policy is tried: those o
 STACK = 3  # frames that a policy sees at once: a position, a speed and how that changes
 UNITS = {"position": 2.0, "velocity": 4.0, "g": 10.0, "thrust": 40.0, "pad": 2.0}  # m, m/s, m/s^2: to order 1
 
-SETTINGS = {"gamma": 0.98, "gae_lambda": 0.95, "learning_rate": 5e-4}  # of both views
+# Settings of stable-baselines3's PPO that differ from its own; the rest is as it comes.
+TASKS = {"lander": {"gamma": 0.98, "learning_rate": 5e-4}, "Pendulum-v1": {"gamma": 0.9, "learning_rate": 1e-3}}
 VIEWS = {
     "pixels": {"policy": "CnnPolicy", "n_steps": 64, "batch_size": 256, "n_epochs": 4},
     "state": {"policy": "MlpPolicy", "n_steps": 64, "batch_size": 128, "n_epochs": 10},
@@ -61,7 +62,13 @@ def _told_in_numbers(env, size):
 
 
 def true_world(task: str, view: str, num_envs: int, band: str = "train") -> VectorEnv:
-    """``lander``, or a world of Gymnasium by name, seen as ``pixels`` or as ``state``."""
+    """``lander`` or ``Pendulum-v1``, seen as ``pixels`` or as ``state``.
+
+    Raises:
+        ConfigError: another task or view.
+    """
+    if task not in TASKS or view not in VIEWS:
+        raise ConfigError(f"PPO learns {' or '.join(TASKS)} from {' or '.join(VIEWS)}, not {task!r} from {view!r}")
     if task == "lander":
         return (PhysicsEnv if view == "pixels" else TrueState)(task, num_envs, band)
     return (PixelEnv if view == "pixels" else OwnState)(task, num_envs)
@@ -141,14 +148,14 @@ def learn_ppo(
         for `lander`, else ``train``) ``returns.BAND`` (P, E), ``success.BAND`` (P, E) of every episode.
 
     Raises:
-        ConfigError: stable-baselines3 is not installed.
+        ConfigError: another task or view, or stable-baselines3 is not installed.
     """
     world = same_step(true_world(task, view, num_envs))
     from stable_baselines3 import PPO
     from stable_baselines3.common.vec_env import VecFrameStack, VecNormalize
 
     stack = STACK if view == "pixels" else 1
-    settings = SETTINGS | VIEWS[view] | settings
+    settings = VIEWS[view] | TASKS[task] | settings
     scaled = VecNormalize(world, norm_obs=False, gamma=settings["gamma"])
     own = int(generator(seed, 8).integers(2**31))  # it does not learn on the episodes on which it is tried
     agent = PPO(env=VecFrameStack(scaled, stack), seed=own, device="cpu", **settings)
