@@ -9,10 +9,12 @@ from .evolution import LinearPolicy, evolve
 from .physics_env import PhysicsEnv
 from .pixel_env import PixelEnv, Wander, record_log
 from .planners import PlanConfig, Planner
+from .ppo import learn_ppo
 from .views import Observed, SingleView
 
 __all__ = [
     "FULL", "PRESETS", "QUICK", "WIDEN", "ActorCriticConfig", "DreamEnv", "LinearPolicy", "Observed", "Outcome", "PhysicsEnv",
     "PixelEnv", "PlanConfig", "Planner", "Policy", "SingleView", "Wander", "clone", "compare", "evolve", "foresee",
-    "learn_to_act", "load_policy", "record_log", "return_ratio", "run_episodes", "save_policy", "unsolved",
+    "learn_ppo", "learn_to_act", "load_policy", "record_log", "return_ratio", "run_episodes", "save_policy",
+    "unsolved",
 ]  # fmt: skip

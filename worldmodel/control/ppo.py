@@ -1,7 +1,8 @@
 """PPO (Schulman et al. 2017) in the true world, by stable-baselines3: what learning costs without a model.
 
-It gets what a dream's policy gets, pictures and rewards, or, as a bound, the true state. Its few settings that matter were
-chosen on seed 100 in the training band.
+It gets what a dream's policy gets, pictures and rewards, or, as a bound, the true state. Its settings were tried with seed 100
+on the state alone, one choice a task: for Pendulum-v1 a shorter horizon and a higher rate. From pixels fewer passes over each
+rollout, for their price; nothing else was tuned there.
 """
 
 from __future__ import annotations
@@ -36,9 +37,7 @@ class TrueState(PhysicsEnv):
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
-        self.reset(seed=0)
-        _told_in_numbers(self, self._look().shape[1])
-        self.over = None
+        _told_in_numbers(self, len(UNITS) + 2)  # position and velocity are pairs
 
     def _look(self):
         known = self.state | self.constants
