@@ -154,3 +154,15 @@ def test_an_episode_cut_off_just_above_the_floor_does_not_end_a_second_time():
     _, reward, terminated, truncated, info = env.step(np.zeros((2, 2)))
     assert reward[0] == 0 and not (terminated[0] or truncated[0] or info["success"][0])
     assert env.state["position"][0, 1] >= 2.0 and env.age.tolist() == [0, 1]
+
+
+def test_a_reset_of_some_starts_these_alone():
+    env = PhysicsEnv(num_envs=3)
+    env.reset(seed=0)
+    for _ in range(4):
+        frames = env.step(np.zeros((3, 2)))[0]
+    before, env.over = env.state["position"].copy(), np.array([True, True, False])
+    seen, _ = env.reset(options={"reset_mask": np.array([True, False, False])})
+    assert (env.state["position"] != before).any(1).tolist() == [True, False, False]
+    assert env.age.tolist() == [0, 4, 4] and env.over.tolist() == [False, True, False]
+    assert (seen != frames).any((1, 2, 3)).tolist() == [True, False, False]

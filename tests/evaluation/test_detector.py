@@ -17,7 +17,7 @@ def walks(rng, noise=0.0, n=60):
 def test_no_difference_is_chance_and_a_tremble_is_seen():
     rng = np.random.default_rng(0)
     same = tell_dreams(walks(rng), VALID, walks(rng), VALID)
-    shaken = tell_dreams(walks(rng), VALID, walks(rng, 0.1), VALID)
+    shaken = tell_dreams(walks(rng), VALID, walks(rng, 0.3), VALID)
     assert told_apart(same["windows.true"], same["windows.dream"]) == pytest.approx(0.5, abs=0.1)
     assert told_apart(shaken["windows.true"], shaken["windows.dream"]) > 0.95
 

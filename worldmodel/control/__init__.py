@@ -10,40 +10,12 @@ from .evolution import LinearPolicy, evolve
 from .physics_env import PhysicsEnv
 from .pixel_env import PixelEnv, Wander, record_log
 from .planners import PlanConfig, Planner
+from .ppo import learn_ppo
 from .views import Observed, SingleView, Told
 
 __all__ = [
-    "FULL",
-    "PRESETS",
-    "QUICK",
-    "WIDEN",
-    "ActorCriticConfig",
-    "DreamEnv",
-    "Ensemble",
-    "LinearPolicy",
-    "Observed",
-    "Outcome",
-    "PhysicsEnv",
-    "PixelEnv",
-    "PlanConfig",
-    "Planner",
-    "Policy",
-    "SingleView",
-    "Told",
-    "Wander",
-    "approach",
-    "clone",
-    "compare",
-    "evolve",
-    "fit_ensemble",
-    "foresee",
-    "learn_to_act",
-    "load_policy",
-    "record_log",
-    "return_ratio",
-    "run_episodes",
-    "save_policy",
-    "side_by_side",
-    "true_env",
-    "unsolved",
-]
+    "FULL", "PRESETS", "QUICK", "WIDEN", "ActorCriticConfig", "DreamEnv", "Ensemble", "LinearPolicy", "Observed", "Outcome",
+    "PhysicsEnv", "PixelEnv", "PlanConfig", "Planner", "Policy", "SingleView", "Told", "Wander", "approach", "clone", "compare",
+    "evolve", "fit_ensemble", "foresee", "learn_ppo", "learn_to_act", "load_policy", "record_log", "return_ratio",
+    "run_episodes", "save_policy", "side_by_side", "true_env", "unsolved",
+]  # fmt: skip

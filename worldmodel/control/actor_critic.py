@@ -148,7 +148,9 @@ def learn_to_act(
         spread = torch.quantile(path.returns.flatten(), torch.tensor([0.05, 0.95], device=features.device))
         scale += 0.05 * (max(1.0, float(spread[1] - spread[0])) - scale)
         for part in _parts(path, config, noise):
-            loss = surrogate(policy, part, scale, config, left) + 0.5 * _mean((policy.value(part.features) - part.returns) ** 2, part)
+            loss = surrogate(policy, part, scale, config, left) + 0.5 * _mean(
+                (policy.value(part.features) - part.returns) ** 2, part
+            )
             if not math.isfinite(loss.item()):
                 raise TrainingDiverged(f"update {update}: the loss is {loss.item()}")
             optimizer.zero_grad()

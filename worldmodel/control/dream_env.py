@@ -39,6 +39,7 @@ class DreamEnv(VectorEnv):
         widen: float = 1.0,
         ensemble: Ensemble | None = None,
         penalty: float = 0.1,
+        blur: float = 0.0,
     ):
         """Dreams of the worlds in the log or, widened, of stranger ones.
 
@@ -48,6 +49,8 @@ class DreamEnv(VectorEnv):
             starts: the frames [first, last) of a clip at which a dream may begin.
             widen: each dream's belief is moved away from the mean of the log's, up to so many times as far as it was: what was
                 believed of constants need not be all that a policy is prepared for.
+            blur: noise on what is seen, in units of how far a state after a frame is from the one imagined a frame before: eyes are
+                not as sharp as dreams.
             ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1.
 
         Raises:
@@ -60,6 +63,7 @@ class DreamEnv(VectorEnv):
         with torch.no_grad():
             clips = videos if isinstance(videos, dict) else encode_all(model, videos)
             self.bank = model.track(clips["points"], clips["appearance"], clips["actions"])
+        self.noise = blur * self._surprise(clips["actions"], clips["valid"]) if blur else None
         alive = (clips["valid"] * (1 - clips["ends"])).bool()
         first, last = starts
         alive[:, :first] = False
@@ -79,7 +83,7 @@ class DreamEnv(VectorEnv):
         self.state = self._draw()
         self.age = torch.zeros(self.num_envs, dtype=torch.long, device=self.model.device)
         self.over = torch.zeros_like(self.age, dtype=torch.bool)
-        return self.state.vector()[:, 0], {}
+        return self._seen(), {}
 
     @torch.no_grad()
     def step(self, actions):
@@ -106,11 +110,31 @@ class DreamEnv(VectorEnv):
         terminated = end > 0.5
         truncated = (self.age >= self.limit) & ~terminated
         self.over = terminated | truncated
-        return after.vector()[:, 0], reward, terminated, truncated, {"end_probability": end}
+        return self._seen(), reward, terminated, truncated, {"end_probability": end}
 
     def render(self):
         """The dreams' pictures, RGB uint8 (H, W, 3) each."""
         return tuple(np.repeat(frame, 4 - frame.shape[-1], -1) for frame in self.model.decode(self.state)[:, 0].cpu().numpy())
+
+    def _seen(self) -> torch.Tensor:
+        features = self.state.vector()[:, 0]
+        if self.noise is None:
+            return features
+        draw = torch.from_numpy(self.np_random.standard_normal(features.shape, np.float32))
+        return features + self.noise * draw.to(features.device)
+
+    @torch.no_grad()
+    def _surprise(self, actions, valid) -> torch.Tensor:
+        """The root mean square (F,) of what a frame changes in the state that was imagined for it."""
+        frames = range(2, actions.shape[1] - 1)
+        gone = [
+            (
+                self.model.imagine(self.bank[:, t : t + 1], actions[:, t + 1 : t + 2]).vector()
+                - self.bank[:, t + 1 : t + 2].vector()
+            )[valid[:, t + 1] > 0]
+            for t in frames
+        ]
+        return torch.cat(gone).square().mean(0).sqrt()[0]
 
     def _draw(self) -> LatentState:
         which = self.starts[torch.from_numpy(self.np_random.integers(0, len(self.starts), self.num_envs))]
