@@ -10,7 +10,7 @@ from gymnasium.utils.env_checker import check_env as gymnasium_check
 from gymnasium.wrappers.vector import ArrayConversion
 from stable_baselines3.common.env_checker import check_env as baselines_check
 
-from worldmodel.control import DreamEnv, PhysicsEnv, SingleView
+from worldmodel.control import DreamEnv, PhysicsEnv, SingleView, approach
 from worldmodel.model import WorldModel
 from worldmodel.settings import ConfigError
 
@@ -173,3 +173,21 @@ def test_widened_dreams_are_of_worlds_farther_from_the_mean_and_else_the_same(dr
     assert times.min() >= 1 and 2 < times.max() <= 3
     torch.testing.assert_close(after, before * times[:, None], rtol=1e-3, atol=1e-4)
     assert torch.equal(plain.state.points, wide.state.points) and not torch.equal(one, other)
+
+
+def test_a_blurred_dream_is_the_same_dream_seen_less_sharply(dream):
+    clear, blurred = dream(64), dream(64, blur=1.0)
+    seen, noisy = clear.reset(seed=0)[0], blurred.reset(seed=0)[0]
+    assert torch.equal(clear.state.points, blurred.state.points)
+    torch.testing.assert_close((noisy - seen).std(0), blurred.noise, rtol=0.5, atol=1e-6)
+
+
+def test_an_approach_is_worth_most_where_the_goal_is(dream, dreamer):
+    env = dream(2)
+    env.reset(seed=0)
+    actions = 2 * torch.rand(2, 5, 4, 2) - 1
+    path = dreamer.imagine(env.state[:1], actions[0, 3:4]).points
+    near = approach(dreamer, path[:, -1].expand(2, -1), env.state, actions)
+    distance = (path - path[:, -1:]).norm(dim=-1).mean()
+    assert near.shape == (2, 5)
+    torch.testing.assert_close(near[0, 3], -distance)

@@ -47,7 +47,7 @@ class DreamEnv(VectorEnv):
             videos: the log, or what `encode_all` made of it.
             limit: frames to a dream's end at most.
             starts: the frames [first, last) of a clip at which a dream may begin.
-            widen: each dream's belief is moved away from the mean of the log's, up to so many times as far as it was: what was
+            widen: each dream's belief is moved away from the mean of the log's, up to so many times as far: what was
                 believed of constants need not be all that a policy is prepared for.
             blur: noise on what is seen, in units of how far a state after a frame is from the one imagined a frame before: eyes are
                 not as sharp as dreams.

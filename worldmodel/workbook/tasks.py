@@ -52,7 +52,7 @@ class Task:
 TASKS = {
     task.name: task
     for task in (
-        Task("lander", 560, 48),
+        Task("lander", 600, 48),
         Task("catcher", 416, 48),
         Task("Pendulum-v1", 200, 100, steady=0.0),
         Task("CartPole-v1", 400, 50, steady=0.0),
