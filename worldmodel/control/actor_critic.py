@@ -33,7 +33,7 @@ class ActorCriticConfig:
     horizon: int = 16  # steps lived through for an update
     epochs: int = 4  # times that an update goes through what was lived through, in
     batches: int = 4  # parts, with a step up the gradient for each
-    rate: float = 1e-3  # peak learning rate of both networks
+    rate: float = 2e-3  # peak learning rate of both networks
     discount: float = 0.99
     mix: float = 0.95  # lambda of the lambda-returns
     clip: float = 0.2  # how far an update may move the probability of an action

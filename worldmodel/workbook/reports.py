@@ -21,19 +21,26 @@ def control_reports(task: str, seeds: list[dict], preset: str = "full") -> list[
     oracle = "train.oracle.return" in seeds[0]
     for band, label, mark in (("train", "in", ">= 0.95"), ("beyond", "beyond", ">= 0.9")):
 
-        def of(policy, what, band=band):
-            others = [seed[f"{band}.no-op.success"] for seed in seeds]
-            found = [seed[f"{band}.{policy}.{what}"] for seed in seeds]
-            return [one[~solved] if len(one) == len(solved) else one for one, solved in zip(found, others)]
+        def of(policy, what, learner, band=band):
+            """Of the seeds that have a ``learner``: what a policy found in the episodes that are no gift."""
+            found = [
+                (seed[f"{band}.{policy}.{what}"], seed[f"{band}.no-op.success"]) for seed in having(f"{band}.{learner}.return")
+            ]
+            return [one[~solved] if len(one) == len(solved) else one for one, solved in found]
 
-        policies = [key.split(".")[1] for key in seeds[0] if key.startswith(f"{band}.") and key.endswith(".return")]
-        for policy in policies:
-            reports.append(row(f"return.{policy}.{label}", [(earned,) for earned in of(policy, "return")], np.mean))
-            reports.append(row(f"success.{policy}.{label}", [(won,) for won in of(policy, "success")], np.mean))
-        for policy in {"dream", "told", "hidden", "selected_by_truth", "penalised"} & set(policies) if oracle else ():
-            triples = list(zip(*(of(one, "return") for one in (policy, "random", "oracle"))))
-            name, asked = ("return_ratio", mark) if policy == "dream" else (f"return_ratio.{policy}", "")
-            reports.append(row(f"{name}.{label}", triples, return_ratio, mark=asked))
+        def having(key):
+            return [seed for seed in seeds if key in seed]
+
+        for policy in (key.split(".")[1] for key in seeds[0] if key.startswith(f"{band}.") and key.endswith(".return")):
+            earned = of(policy, "return", policy)
+            reports.append(row(f"return.{policy}.{label}", [(one,) for one in earned], np.mean))
+            if not oracle:
+                continue
+            reports.append(row(f"success.{policy}.{label}", [(won,) for won in of(policy, "success", policy)], np.mean))
+            if policy in ("dream", "told", "hidden", "selected_by_truth", "penalised"):
+                triples = list(zip(earned, *(of(one, "return", policy) for one in ("random", "oracle"))))
+                name, asked = ("return_ratio", mark) if policy == "dream" else (f"return_ratio.{policy}", "")
+                reports.append(row(f"{name}.{label}", triples, return_ratio, mark=asked))
     if not oracle:
         earned = [(seed["train.dream.return"],) for seed in seeds]
         reports.append(row("return", earned, np.mean, mark=MARKS.get(task, "")))
@@ -46,7 +53,7 @@ def gap_reports(row, seeds: list[dict], oracle: bool) -> list[Report]:
 
     def pair(start):
         keys = (f"{start}gap.dream", f"{start}gap.true", f"train.{best}.return", "train.random.return")
-        return [tuple(seed[key] for key in keys) for seed in seeds]
+        return [tuple(seed[key] for key in keys) for seed in seeds if keys[0] in seed]
 
     def gap(dream, true, high, low):
         return abs(dream.mean() - true.mean()) / (high.mean() - low.mean())
@@ -57,11 +64,13 @@ def gap_reports(row, seeds: list[dict], oracle: bool) -> list[Report]:
     scored = [tuple(seed[key] for key in ("detector.dream", "gap.true", "gap.dream")) for seed in seeds]
     told = {start: [(seed[f"{start}true"], seed[f"{start}dream"]) for seed in seeds]
             for start in ("detector.windows.", "detector.none.")}  # fmt: skip
-    return [
+    starts = [start for start in ("", "penalised.") if pair(start)]
+    more = [
+        row(f"{name}.penalised", pair(start), of) for start in starts[1:] for name, of in (("gap", gap), ("flattery", flattery))
+    ]
+    return more + [
         row("gap", pair(""), gap, mark="<= 0.05"),
-        row("gap.penalised", pair("penalised."), gap),
         row("flattery", pair(""), flattery),
-        row("flattery.penalised", pair("penalised."), flattery),
         row("detector.auroc", told["detector.windows."], told_apart),
         row("detector.auroc.none", told["detector.none."], told_apart),
         row("detector.explains", scored, explained),
@@ -75,7 +84,7 @@ def other_reports(row, seeds: list[dict]) -> list[Report]:
     reports = []
     for band, label in (("train", "in"), ("beyond", "beyond")):
         if f"{band}.g_error" in seeds[0]:
-            pairs = [(seed[f"{band}.g_error"], seed[f"{band}.dream.return"]) for seed in seeds]
+            pairs = [(seed[f"{band}.g_error"], seed[f"{band}.dream.return"]) for seed in seeds if f"{band}.g_error" in seed]
             reports.append(row(f"return_by_g_error.{label}", pairs, lambda error, earned: spearmanr(error, earned).statistic))
     for start in ("novelty.", "goal."):
         for key in (key for key in seeds[0] if key.startswith(start)):
