@@ -49,7 +49,7 @@ class DreamEnv(VectorEnv):
             starts: the frames [first, last) of a clip at which a dream may begin.
             widen: each dream's belief is moved away from the mean of the log's, up to so many times as far: what was
                 believed of constants need not be all that a policy is prepared for.
-            blur: noise on what is seen, in units of how far a state after a frame is from the one imagined a frame before: eyes are
+            blur: noise on what is seen, in units of how far a state after a frame is from the one imagined for it: eyes are
                 not as sharp as dreams.
             ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1.
 

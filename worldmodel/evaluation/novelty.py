@@ -21,6 +21,8 @@ def novelty(
         root mean square over the stretch and the points' coordinates, in the unit of the paths.
     """
     (seen, of), (known, of_known) = _stretches(paths, valid), _stretches(log, log_valid)
+    if not len(seen):
+        return np.full(len(paths), np.nan)
     most = log.shape[1] if own is not None else 0  # stretches of a clip, which are to be passed over
     distance, index = NearestNeighbors(n_neighbors=1 + most).fit(known).kneighbors(seen)
     if own is not None:
@@ -31,6 +33,8 @@ def novelty(
 
 
 def _stretches(paths, valid):
+    short = max(0, STRETCH - valid.shape[1])
+    paths, valid = np.pad(paths, ((0, 0), (0, short), (0, 0))), np.pad(valid, ((0, 0), (0, short)))
     windows = np.lib.stride_tricks.sliding_window_view(paths, STRETCH, 1).swapaxes(2, 3)
     whole = np.lib.stride_tricks.sliding_window_view(valid.astype(bool), STRETCH, 1).all(-1)
     return windows[whole].reshape(whole.sum(), -1), np.nonzero(whole)[0]

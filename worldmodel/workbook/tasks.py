@@ -79,6 +79,10 @@ class Pupil:
     def dreams(self, count: int = 256, **options) -> control.DreamEnv:
         return control.DreamEnv(self.model, self.log, count, **{"limit": self.limit} | options)
 
+    def practice(self, **options) -> control.DreamEnv:
+        """Dreams to learn in: widened, where gravity differs from clip to clip, and blurred."""
+        return self.dreams(widen=self.widen, blur=1.0, **options)
+
     def learn(self, env, watch=None) -> control.Policy:
         return control.learn_to_act(env, replace(self.scale.act, seed=self.seed, discount=self.task.discount), False, watch)[0]
 
@@ -100,7 +104,7 @@ class Pupil:
             curve.append((update, begun, true))
             best.append(copy.deepcopy(policy) if true >= max(t for *_, t in curve) else None)
 
-        policy = self.learn(self.dreams(widen=self.widen), watch)
+        policy = self.learn(self.practice(), watch)
         chosen = [one for one in best if one is not None][-1]
         names = ("update", "dream", "true")
         return {"dream": policy, "selected_by_truth": chosen}, {f"curve.{n}": np.array(c) for n, c in zip(names, zip(*curve))}
@@ -128,7 +132,7 @@ class Pupil:
         And of the dream's policy ``BAND.g_error`` (N,) in m/s^2, of the probe in the last moment of each episode.
         """
         direction, (middle, unit), found = evaluation.log_direction(self.model, self.videos), STANDARD, {}
-        dreams = self.dreams(widen=self.widen)
+        dreams = self.practice()
 
         def dreamt_g():
             belief = dreams.state.belief.mean[:, -1].numpy(force=True)
@@ -209,7 +213,7 @@ def task_seed(task: str, seed: int, scale, root, out: Path, progress: bool = Tru
     control.save_policy(policies["dream"], out / f"{task}-{seed}-policy")
     ensemble = control.fit_ensemble(model, pupil.log, seed=seed, progress=progress)
     if seed < FEW:
-        policies["penalised"] = pupil.learn(pupil.dreams(widen=pupil.widen, ensemble=ensemble))
+        policies["penalised"] = pupil.learn(pupil.practice(ensemble=ensemble))
     policies["evolved"] = control.evolve(pupil.dreams(), scale.generations, seed=seed, progress=progress)[0]
     policies["clone"] = control.clone(model, pupil.log, 10 * scale.generations, seed=seed, progress=progress)
     for band in of.bands:
