@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import sha256, write_whole
+from ..files import load_arrays, sha256, write_whole
 from ..settings import DataError
 
 VERSION = 1
@@ -51,7 +51,7 @@ class Videos:
         for shard in manifest["shards"]:
             try:
                 frames = np.load(path / shard["frames"], mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, EOFError) as error:
                 raise DataError(f"{path / shard['frames']}: {error}") from None
             if frames.shape != (shard["clips"], *expected) or frames.dtype != np.uint8:
                 found = f"{frames.dtype} {frames.shape}"
@@ -105,7 +105,8 @@ class Videos:
     def _logged(self, name):
         if not self.manifest["logged"]:
             return None
-        return np.concatenate([np.load(self.path / s["log"])[name] for s in self.manifest["shards"]])[self.index]
+        parts = [load_arrays(self.path / shard["log"], DataError, name)[name] for shard in self.manifest["shards"]]
+        return np.concatenate(parts)[self.index]
 
     @property
     def actions(self) -> np.ndarray | None:
