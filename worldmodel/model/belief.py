@@ -49,7 +49,9 @@ class Belief:
         Raises:
             CheckpointError: the file is missing or damaged.
         """
-        return cls(**{name: torch.from_numpy(value) for name, value in load_arrays(path, CheckpointError, "mean", "weight").items()})
+        return cls(
+            **{name: torch.from_numpy(value) for name, value in load_arrays(path, CheckpointError, "mean", "weight").items()}
+        )
 
     def __getitem__(self, index) -> Belief:
         return Belief(self.mean[index], self.weight[index])
