@@ -23,6 +23,7 @@ from ..files import load_arrays, sha256, write_whole
 from ..settings import DataError
 
 VERSION = 1
+KEYS = {"version": int, "shape": list, "frames_per_second": (int, float), "action_size": int, "logged": bool, "shards": list}
 LOG = {"actions": np.float32, "rewards": np.float32, "ends": bool}
 
 
@@ -148,16 +149,19 @@ def read_manifest(path: Path) -> dict:
         manifest = json.loads((path / "manifest.json").read_text())
     except FileNotFoundError:
         raise DataError(f"{path}: no manifest.json here; it is not a recording, or one that was not finished") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path / 'manifest.json'}: {error}") from None
-    missing = {"version", "shape", "frames_per_second", "action_size", "logged", "shards"} - set(manifest)
-    if missing:
+    if missing := set(KEYS) - set(manifest if isinstance(manifest, dict) else ()):
         raise DataError(f"{path / 'manifest.json'}: lacks {', '.join(sorted(missing))}")
     if manifest["version"] != VERSION:
         raise DataError(f"{path / 'manifest.json'}: version {manifest['version']}; this package reads {VERSION}")
+    for name, kind in KEYS.items():
+        if not isinstance(manifest[name], kind):
+            raise DataError(f"{path / 'manifest.json'}: {name} is {manifest[name]!r:.40}")
     for shard in manifest["shards"]:
-        named = [shard.get("frames"), shard.get("log", "none")]
-        if not isinstance(shard.get("clips"), int) or not all(isinstance(n, str) and Path(n).name == n for n in named):
+        kinds = ("frames", "log") if manifest["logged"] else ("frames",)
+        named = [shard.get(key) for kind in kinds for key in (kind, f"{kind}_sha256")] if isinstance(shard, dict) else [None]
+        if not all(isinstance(n, str) and Path(n).name == n for n in named) or not isinstance(shard.get("clips"), int):
             raise DataError(f"{path / 'manifest.json'}: shards has an entry that cannot be used: {shard}")
     return manifest
 

@@ -44,22 +44,22 @@ def installed() -> list[dict]:
 
 def licence(metadata: dict) -> str:
     """A package's own word: its SPDX expression, else its classifiers, else the first line of what it calls its licence."""
-    classes = [line.split(" :: ")[-1] for line in metadata.get("classifier", []) if line.startswith("License :: ")]
-    classes = [name for name in classes if name != "OSI Approved"]
+    classes = {line.split(" :: ")[-1] for line in metadata.get("classifier", []) if line.startswith("License :: ")}
+    plain = ", ".join(sorted(classes - {"OSI Approved", "Other/Proprietary License"}))
     words = (metadata.get("license") or "").strip().split("\n")[0]
-    return metadata.get("license_expression") or ", ".join(classes) or words or "not stated"
+    return metadata.get("license_expression") or plain or words or ", ".join(classes) or "not stated"
 
 
 def write(home: Path) -> None:
     """Write both files into ``home``."""
     packages, machine = installed(), f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    head = f"# What the recorded runs used ({machine}); made by `python -m worldmodel.workbook.replay`, which says how to install it.\n"
+    head = f"# What the recorded runs used ({machine}). `worldmodel.workbook.replay` made it, and says how to install it.\n"
     pins = "".join(f"{one['name']}=={one['version']} --hash=sha256:{one['sha256']}\n" for one in packages)
     (home / "constraints.txt").write_text(head + pins)
     rows = "".join(f"| {one['name']} | {one['version']} | {one['licence'].replace('|', '/')} |\n" for one in packages)
     (home / "LICENSES.md").write_text(
         "# Licences of what the project stands on\n\n"
-        "As each package states it itself; `constraints.txt` has the same packages. Made by `python -m worldmodel.workbook.replay`.\n\n"
+        "As each package states it itself; `constraints.txt` pins the same ones. `python -m worldmodel.workbook.replay` made both.\n\n"
         f"| package | version | licence |\n|---|---|---|\n{rows}"
     )
 
