@@ -42,7 +42,7 @@ def test_other_peoples_checkers_accept_it(make, check):
     check(SingleView(make()))
 
 
-def test_the_same_seed_and_actions_give_the_same_trajectory_and_another_seed_another(make):
+def test_the_same_seed_and_actions_give_the_same_trajectory(make):
     one, other, third = (play(make(3), seed) for seed in (5, 5, 6))
     for ours, theirs in zip(one, other):
         np.testing.assert_array_equal(ours, theirs)

@@ -179,8 +179,15 @@ def test_frames_do_not_pile_up_for_a_client_that_does_not_read(served, fault, mo
         served(visit)
 
 
-@pytest.mark.parametrize("data", [b"\x00\xff" * 500, b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20_000, b"GET /play HTTP/1.1\r\n\r\n",
-                                  HELLO.format("127.0.0.1:1").encode()], ids=["noise", "endless headers", "no host", "another port"])  # fmt: skip
+STRANGE = {
+    "noise": b"\x00\xff" * 500,
+    "endless headers": b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20_000,
+    "no host": b"GET /play HTTP/1.1\r\n\r\n",
+    "another port": HELLO.format("127.0.0.1:1").encode(),
+}
+
+
+@pytest.mark.parametrize("data", STRANGE.values(), ids=STRANGE)
 def test_what_is_no_request_of_the_page_is_turned_away(served, fault, data):
     async def visit(address, games):
         reader, writer = await raw(address, data)

@@ -157,6 +157,7 @@ for number, name in enumerate(["SIGTERM", "SIGINT", "SIGKILL", "SIGKILL"]):
             os._exit(130)
         os._exit(0)
     while not (folder / "manifest.json").exists():
+        assert os.waitpid(child, os.WNOHANG) == (0, 0), "it ended before it had saved anything"
         time.sleep(0.002)
     time.sleep(rng.uniform(0, 0.2))
     os.kill(child, getattr(signal, name))

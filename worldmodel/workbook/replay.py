@@ -59,7 +59,7 @@ def write(home: Path) -> None:
     rows = "".join(f"| {one['name']} | {one['version']} | {one['licence'].replace('|', '/')} |\n" for one in packages)
     (home / "LICENSES.md").write_text(
         "# Licences of what the project stands on\n\n"
-        "As each package states it itself; `constraints.txt` pins the same ones. `python -m worldmodel.workbook.replay` made both.\n\n"
+        "As each package states it; `constraints.txt` pins the same ones. `python -m worldmodel.workbook.replay` made both.\n\n"
         f"| package | version | licence |\n|---|---|---|\n{rows}"
     )
 
