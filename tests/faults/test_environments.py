@@ -65,7 +65,7 @@ def test_an_action_out_of_range_is_refused_and_nothing_moves(make, fault, value)
 
 @pytest.mark.parametrize("change", [lambda a: a[0], lambda a: a[:1], lambda a: a[:, :0], lambda a: np.tile(a, (1, 2)),
                                     lambda a: np.tile(a, (2, 1)), lambda a: a[..., None]],
-                         ids=["one row", "too few", "no numbers", "too many numbers", "too many", "a dimension more"])  # fmt: skip
+                         ids=["one row", "too few", "no numbers", "too many numbers", "too many", "deeper"])  # fmt: skip
 def test_actions_of_another_shape_are_refused(make, fault, change):
     env = make(3)
     env.reset(seed=0)
