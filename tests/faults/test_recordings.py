@@ -165,7 +165,7 @@ def test_a_damaged_log_is_named_when_it_is_read(recording, fault, how):
             log.unlink()
         elif how in DAMAGE:
             data = log.read_bytes()
-            log.write_bytes(DAMAGE[how](data, data.index(b"rewards") + 250))
+            log.write_bytes(DAMAGE[how](data, data.index(b"rewards") + 180))
         else:
             np.savez(log, **({"rewards": np.array([{}] * 3)} if how == "of objects" else {"ends": LOG["ends"][4:]}))
         videos = Videos.open(recording)
