@@ -62,7 +62,9 @@ def gap_where_real(score: np.ndarray, true_return: np.ndarray, dream_return: np.
 
 def _windows(paths, valid):
     """All windows of moments that are valid throughout, (M, WINDOW * D): where it is, and its moves; and whose they are, (M,)."""
+    short = max(0, WINDOW - valid.shape[1])
+    paths, valid = np.pad(paths, ((0, 0), (0, short), (0, 0))), np.pad(valid, ((0, 0), (0, short)))
     paths = np.lib.stride_tricks.sliding_window_view(paths, WINDOW, 1).swapaxes(2, 3)  # (N, T', WINDOW, D)
     whole = np.lib.stride_tricks.sliding_window_view(valid, WINDOW, 1).all(-1)
     seen = np.concatenate([paths[:, :, -1:], np.diff(paths, axis=2)], 2)
-    return seen[whole].reshape(whole.sum(), -1), np.nonzero(whole)[0]
+    return seen[whole].reshape(whole.sum(), WINDOW * seen.shape[-1]), np.nonzero(whole)[0]

@@ -37,4 +37,4 @@ def _stretches(paths, valid):
     paths, valid = np.pad(paths, ((0, 0), (0, short), (0, 0))), np.pad(valid, ((0, 0), (0, short)))
     windows = np.lib.stride_tricks.sliding_window_view(paths, STRETCH, 1).swapaxes(2, 3)
     whole = np.lib.stride_tricks.sliding_window_view(valid.astype(bool), STRETCH, 1).all(-1)
-    return windows[whole].reshape(whole.sum(), -1), np.nonzero(whole)[0]
+    return windows[whole].reshape(whole.sum(), STRETCH * paths.shape[2]), np.nonzero(whole)[0]

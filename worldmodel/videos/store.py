@@ -19,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import sha256, write_whole
+from ..files import load_arrays, sha256, write_whole
 from ..settings import DataError
 
 VERSION = 1
+KEYS = {"version": int, "shape": list, "frames_per_second": (int, float), "action_size": int, "logged": bool, "shards": list}
 LOG = {"actions": np.float32, "rewards": np.float32, "ends": bool}
 
 
@@ -51,7 +52,7 @@ class Videos:
         for shard in manifest["shards"]:
             try:
                 frames = np.load(path / shard["frames"], mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, EOFError) as error:
                 raise DataError(f"{path / shard['frames']}: {error}") from None
             if frames.shape != (shard["clips"], *expected) or frames.dtype != np.uint8:
                 found = f"{frames.dtype} {frames.shape}"
@@ -105,7 +106,8 @@ class Videos:
     def _logged(self, name):
         if not self.manifest["logged"]:
             return None
-        return np.concatenate([np.load(self.path / s["log"])[name] for s in self.manifest["shards"]])[self.index]
+        parts = [load_arrays(self.path / shard["log"], DataError, name)[name] for shard in self.manifest["shards"]]
+        return np.concatenate(parts)[self.index]
 
     @property
     def actions(self) -> np.ndarray | None:
@@ -147,16 +149,19 @@ def read_manifest(path: Path) -> dict:
         manifest = json.loads((path / "manifest.json").read_text())
     except FileNotFoundError:
         raise DataError(f"{path}: no manifest.json here; it is not a recording, or one that was not finished") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path / 'manifest.json'}: {error}") from None
-    missing = {"version", "shape", "frames_per_second", "action_size", "logged", "shards"} - set(manifest)
-    if missing:
+    if missing := set(KEYS) - set(manifest if isinstance(manifest, dict) else ()):
         raise DataError(f"{path / 'manifest.json'}: lacks {', '.join(sorted(missing))}")
     if manifest["version"] != VERSION:
         raise DataError(f"{path / 'manifest.json'}: version {manifest['version']}; this package reads {VERSION}")
+    for name, kind in KEYS.items():
+        if not isinstance(manifest[name], kind):
+            raise DataError(f"{path / 'manifest.json'}: {name} is {manifest[name]!r:.40}")
     for shard in manifest["shards"]:
-        named = [shard.get("frames"), shard.get("log", "none")]
-        if not isinstance(shard.get("clips"), int) or not all(isinstance(n, str) and Path(n).name == n for n in named):
+        kinds = ("frames", "log") if manifest["logged"] else ("frames",)
+        named = [shard.get(key) for kind in kinds for key in (kind, f"{kind}_sha256")] if isinstance(shard, dict) else [None]
+        if not all(isinstance(n, str) and Path(n).name == n for n in named) or not isinstance(shard.get("clips"), int):
             raise DataError(f"{path / 'manifest.json'}: shards has an entry that cannot be used: {shard}")
     return manifest
 
