@@ -45,7 +45,7 @@ function render({ model, el }) {
   }
   function tell() {
     const told = model.get("told") || {};
-    const end = told.over ? " The episode is over." : "";
+    const end = told.over ? " · over" : "";
     el.querySelector(".told").textContent = told.error || `reward ${(told.earned || 0).toFixed(2)} · `
       + `the model believes g = ${(told.believed || 0).toFixed(1)} m/s².${end}`;
   }
