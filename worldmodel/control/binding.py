@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
+from sklearn.linear_model import QuantileRegressor
 
 from ..settings import ConfigError
 
@@ -26,18 +27,19 @@ class Binding:
 
 
 def bind(latent: np.ndarray, real: np.ndarray) -> Binding:
-    """Least squares over labelled steps: latent (n, L) on real (n, A).
+    """Least absolute deviations over labelled steps: latent (n, L) on real (n, A).
 
     The latent action is what was inferred with an error, so it is regressed on the real one and the line is then turned
-    round; the other way about, the error would make every action too small.
+    round; the other way about, the error would make every action too small. Deviations count as they are, not squared: where a
+    wall stops the body, an action shows nothing, and a few such steps would flatten the line.
 
     Raises:
         ConfigError: fewer steps than numbers to fit.
     """
     if len(latent) != len(real) or len(real) <= real.shape[1]:
         raise ConfigError(f"{len(real)} labels for {len(latent)} steps: {real.shape[1]} actions need {real.shape[1] + 1} or more")
-    found = np.linalg.lstsq(np.column_stack([real, np.ones(len(real))]), latent, rcond=None)[0]
-    return Binding(found[:-1].T, found[-1])
+    lines = [QuantileRegressor(alpha=0).fit(real, numbers) for numbers in latent.T]
+    return Binding(np.stack([line.coef_ for line in lines]), np.array([line.intercept_ for line in lines]))
 
 
 class Bound(VectorWrapper):

@@ -9,6 +9,7 @@ from ..probing import permuted, r2, ridge
 from ..settings import generator
 from ..videos import Videos, truth
 
+PERMUTATIONS = 10  # of the labels, for the control
 CODES = 5  # parts of [-1, 1] that a number of a latent action is sorted into
 MOVER = {"catcher": ("paddle", slice(0, 1)), "lander": ("position", slice(0, 2))}  # the true path that each real action bends
 
@@ -23,15 +24,15 @@ def read_latent_actions(found, videos: Videos, seed: int = 0) -> dict[str, np.nd
         ``told`` bool (N / 2, T), the steps that count, and for each step ``real`` (..., A); ``code`` (..., L), the part of
         [-1, 1] that each latent number lies in, 0 to `CODES` - 1; ``change`` (..., A), the true change of the body's speed in
         px/frame^2; and the real actions (..., A) as ridges fitted on the earlier half read them from the latent ones (``read``),
-        from these with labels permuted (``read.shuffled``), and from what a latent action would be without the third criterion
-        (``read.acceleration``, ``read.surprise``).
+        from what a latent action would be without the third criterion (``read.acceleration``, ``read.surprise``), and, with
+        labels permuted, from the latent ones (``read.shuffled``, one column more for every permutation: (..., A, P)).
     """
     of_world = world(videos.manifest["source"]["world"])
     name, axes = MOVER[of_world.name]
     place, real = truth(videos)[name][..., axes] * of_world.camera("clean").pixels_per_metre, videos.actions
     change, half = np.zeros_like(place), len(videos) // 2
     change[:, 2:] = np.diff(place, 2, axis=1)
-    early, known = found.told[:half], real[:half][found.told[:half]]
+    early, known, rng = found.told[:half], real[:half][found.told[:half]], generator(seed, 8)
 
     def read(values, known):
         x, checked = values[:half][early], np.arange(early.sum()) % 5 == 0
@@ -41,8 +42,9 @@ def read_latent_actions(found, videos: Videos, seed: int = 0) -> dict[str, np.nd
     return {
         "told": found.told[half:], "real": real[half:], "change": change[half:],
         "code": np.minimum(((found.values[half:] + 1) / 2 * CODES).astype(int), CODES - 1),
-        "read": read(found.values, known), "read.shuffled": read(found.values, permuted(known, generator(seed, 8))),
-        "read.acceleration": read(found.acceleration, known), "read.surprise": read(found.surprise, known),
+        "read": read(found.values, known), "read.acceleration": read(found.acceleration, known),
+        "read.surprise": read(found.surprise, known),
+        "read.shuffled": np.stack([read(found.values, permuted(known, rng)) for _ in range(PERMUTATIONS)], -1),
     }  # fmt: skip
 
 
@@ -59,5 +61,8 @@ def one_way(code: np.ndarray, change: np.ndarray) -> float:
 
 
 def actions_r2(told: np.ndarray, real: np.ndarray, read: np.ndarray) -> float:
-    """Share of the variance of real actions (N, T, A) that is read on the steps ``told`` (N, T); the mean over the A numbers."""
+    """Share of the variance of real actions (N, T, A) that is read on the steps ``told`` (N, T); the mean over the A numbers.
+
+    ``read`` is (N, T, A), or (N, T, A, P) of P readings, of which the mean is taken.
+    """
     return float(np.mean([r2(real[told][:, k], read[told][:, k]) for k in range(real.shape[-1])]))
