@@ -42,6 +42,12 @@ def test_too_few_labels_are_refused():
         bind(*labelled(2))
 
 
+def test_each_environment_may_have_a_binding_of_its_own():
+    latent, real = labelled(2)
+    both = Binding(np.stack([WEIGHTS, -WEIGHTS]), np.stack([OFFSET, OFFSET]))
+    np.testing.assert_allclose(both.real(np.stack([latent[0], 2 * OFFSET - latent[0]])), real[[0, 0]], atol=1e-9)
+
+
 class Heard(PhysicsEnv):
     def step(self, actions):
         self.heard = actions

@@ -50,12 +50,14 @@ def test_bindings_hang_on_no_more_labels_than_they_are_said_to():
     rng = np.random.default_rng(0)
     actions = rng.uniform(-1, 1, (30, 20, 1)).astype(np.float32)
     inferred = training.LatentActions(-0.5 * actions + 0.1, np.ones((30, 20), bool), *[None] * 4)
-    used = {name: binding.weights.item() for name, binding in bindings_of(inferred, actions, 0).items()}
-    assert all(abs(used[f"n{count}"] + 0.5) < 1e-5 for count in LABELS) and abs(used["shuffled"]) < 0.3
+    used = {name: binding.weights for name, binding in bindings_of(inferred, actions, 0, 20).items()}
+    assert all(abs(used[f"n{count}"].item() + 0.5) < 1e-5 for count in LABELS)
+    assert used["shuffled"].shape == (20, 1, 1) and abs(used["shuffled"].mean()) < 0.05 and np.ptp(used["shuffled"]) > 0.05
     hidden = np.full_like(actions, np.nan)  # every label but the hundred that may be used
     drawn = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(17,))).permutation(np.argwhere(inferred.told))[:100]
     hidden[tuple(drawn.T)] = actions[tuple(drawn.T)]
-    assert {name: binding.weights.item() for name, binding in bindings_of(inferred, hidden, 0).items()} == used
+    again = bindings_of(inferred, hidden, 0, 20)
+    assert all(np.array_equal(again[name].weights, used[name]) for name in used)
 
 
 def test_codes_are_turned_the_way_the_body_moves():

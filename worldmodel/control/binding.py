@@ -17,13 +17,13 @@ from ..settings import ConfigError
 class Binding:
     """How a real action (A,) shows as a latent one (L,): latent = weights @ real + offset."""
 
-    weights: np.ndarray  # (L, A)
-    offset: np.ndarray  # (L,)
+    weights: np.ndarray  # (L, A), or (N, L, A) where each of N environments has a binding of its own
+    offset: np.ndarray  # (L,) or (N, L)
 
     def real(self, latent: np.ndarray) -> np.ndarray:
         """The real actions (..., A) in [-1, 1] that come nearest to showing as the latent ones (..., L)."""
-        asked = (np.asarray(latent, float) - self.offset) @ np.linalg.pinv(self.weights).T
-        return np.clip(asked, -1, 1)
+        asked = np.linalg.pinv(self.weights) @ (np.asarray(latent, float) - self.offset)[..., None]
+        return np.clip(asked[..., 0], -1, 1)
 
 
 def bind(latent: np.ndarray, real: np.ndarray) -> Binding:
@@ -51,7 +51,7 @@ class Bound(VectorWrapper):
     def __init__(self, env: VectorEnv, binding: Binding):
         super().__init__(env)
         self.binding = binding
-        self.single_action_space = gym.spaces.Box(-1, 1, (len(binding.offset),), np.float32)
+        self.single_action_space = gym.spaces.Box(-1, 1, (binding.offset.shape[-1],), np.float32)
         self.action_space = batch_space(self.single_action_space, env.num_envs)
 
     def step(self, actions):

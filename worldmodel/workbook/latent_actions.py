@@ -45,8 +45,8 @@ def latent_actions_seed(task: str, seed: int, scale: Scale, root, out: Path, pro
     policy, _ = control.learn_to_act(dreams, replace(scale.act, seed=seed), progress)
     control.save_policy(policy, out / f"{task}-{seed}-latent-policy")
 
-    given, bindings = control.load_policy(f"{place}-policy"), bindings_of(found, videos.actions, seed)
-    arrays, episodes = evaluation.read_latent_actions(found, videos, seed), max(2, scale.episodes // 2)
+    given, episodes = control.load_policy(f"{place}-policy"), max(2, scale.episodes // 2)
+    arrays, bindings = evaluation.read_latent_actions(found, videos, seed), bindings_of(found, videos.actions, seed, episodes)
     arrays |= {"shares": found.shares, **{f"binding.{name}": binding.weights for name, binding in bindings.items()}}
     for band in ("train", "beyond"):
         outcomes = control.compare(eyes, {"given": given}, band, episodes, seed, task)
@@ -58,13 +58,18 @@ def latent_actions_seed(task: str, seed: int, scale: Scale, root, out: Path, pro
     return arrays | {"seconds": np.array(time.perf_counter() - started)}
 
 
-def bindings_of(found, actions: np.ndarray, seed: int) -> dict[str, control.Binding]:
-    """Bindings to `LABELS` steps of a log of actions (N, T, A), drawn at random, the few among the many; and to shuffled ones."""
+def bindings_of(found, actions: np.ndarray, seed: int, episodes: int) -> dict[str, control.Binding]:
+    """Bindings to `LABELS` steps of a log of actions (N, T, A), drawn at random, the few among the many; and to shuffled ones.
+
+    Labels are shuffled anew for each of the ``episodes``: in one dimension every other shuffle gets the sign right by chance.
+    """
     rng = generator(seed, 17)
     drawn = rng.permutation(np.argwhere(found.told))[: max(LABELS)]
     latent, real = found.values[tuple(drawn.T)], actions[tuple(drawn.T)]
     bindings = {f"n{count}": control.bind(latent[:count], real[:count]) for count in LABELS}
-    return bindings | {"shuffled": control.bind(latent, rng.permutation(real))}
+    mixed = [control.bind(latent, rng.permutation(real)) for _ in range(episodes)]
+    shuffled = control.Binding(np.stack([one.weights for one in mixed]), np.stack([one.offset for one in mixed]))
+    return bindings | {"shuffled": shuffled}
 
 
 def latent_actions_reports(task: str, seeds: list[dict], preset: str = "full") -> list[Report]:
