@@ -1,6 +1,5 @@
 """Clips on disk: opened lazily, sliced, read, and damage named."""
 
-
 import numpy as np
 import pytest
 

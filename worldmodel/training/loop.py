@@ -79,12 +79,14 @@ def fit(
     device: str = "auto",
     progress: bool = True,
     tensorboard: bool = False,
+    eyes: WorldModel | None = None,
 ) -> WorldModel:
     """Train a world model on frames (and on the log, where there is one). Never opens the truth.
 
     Args:
         sizes: the model; size, channels, actions and rewards are taken from the videos.
         out: a folder for checkpoints and log; a run found there goes on where it was saved.
+        eyes: a model of the same sizes whose encoder and decoder are taken over, to begin with.
 
     Under ``torchrun`` every process calls this alike; the first of them saves, and all return the same model.
 
@@ -104,6 +106,9 @@ def fit(
         raise ConfigError(f"find_clips and predict_clips must be multiples of the {rank_and_ranks()[1]} ranks")
     torch.manual_seed(config.seed)
     model = WorldModel(sizes).to(device)
+    if eyes is not None:
+        model.encoder.load_state_dict(eyes.encoder.state_dict())
+        model.decoder.load_state_dict(eyes.decoder.state_dict())
     run = _Run(model, videos, config, device, Path(out) if out else None, progress, tensorboard)
     with run.alone():
         run.resume()

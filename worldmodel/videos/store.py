@@ -14,7 +14,7 @@ import io
 import itertools
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,7 @@ class Videos:
     manifest: dict
     index: np.ndarray  # (N,) which clips of the recording these are
     _shards: list
+    _acted: np.ndarray | None = None  # actions in place of the recorded ones
 
     @classmethod
     def open(cls, path) -> Videos:
@@ -64,7 +65,19 @@ class Videos:
         return len(self.index)
 
     def __getitem__(self, which) -> Videos:
-        return Videos(self.path, self.manifest, np.atleast_1d(self.index[which]), self._shards)
+        rows = np.atleast_1d(np.arange(len(self))[which])
+        acted = None if self._acted is None else self._acted[rows]
+        return replace(self, index=self.index[rows], _acted=acted)
+
+    def with_actions(self, actions: np.ndarray) -> Videos:
+        """The same clips under other actions (N, T, A), as somebody else has labelled them.
+
+        Raises:
+            DataError: actions for other clips or frames than these.
+        """
+        if actions.ndim != 3 or actions.shape[:2] != (len(self), self.shape[0]):
+            raise DataError(f"actions {actions.shape}: {len(self)} clips of {self.shape[0]} frames need one for each frame")
+        return replace(self, _acted=np.asarray(actions, np.float32))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -75,7 +88,8 @@ class Videos:
     def digest(self) -> str:
         """One hash of what these clips are: the shards' hashes in the manifest, and which of their clips were chosen."""
         shards = "".join(shard["frames_sha256"] for shard in self.manifest["shards"])
-        return hashlib.sha256(shards.encode() + self.index.astype(np.int64).tobytes()).hexdigest()
+        acted = b"" if self._acted is None else self._acted.tobytes()
+        return hashlib.sha256(shards.encode() + self.index.astype(np.int64).tobytes() + acted).hexdigest()
 
     @property
     def frames_per_second(self) -> float:
@@ -84,7 +98,7 @@ class Videos:
     @property
     def action_size(self) -> int:
         """Numbers in one action; 0 where nobody acted."""
-        return self.manifest["action_size"]
+        return self.manifest["action_size"] if self._acted is None else self._acted.shape[2]
 
     def read(self, clips=None, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Frames [start, stop) of the clips at these positions (all by default): uint8 (n, t, H, W, C)."""
@@ -112,7 +126,7 @@ class Videos:
     @property
     def actions(self) -> np.ndarray | None:
         """float32 (N, T, A), None where nobody acted."""
-        return self._logged("actions")
+        return self._logged("actions") if self._acted is None else self._acted
 
     @property
     def rewards(self) -> np.ndarray | None:
