@@ -4,11 +4,11 @@ import asyncio
 import shutil
 import threading
 
-from worldmodel import film, load
+from worldmodel import load
 from worldmodel.play.game import Game
 from worldmodel.play.server import serve
 from worldmodel.settings import DATA
-from worldmodel.workbook.record import TASKS
+from worldmodel.workbook.tasks import TASKS
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 COUNT = "Number(document.querySelector('canvas').dataset.frames || 0)"
@@ -20,7 +20,7 @@ def main(repeats: int = 5, seconds: float = 4.0) -> dict[str, list[float]]:
         return {}
     from playwright.sync_api import sync_playwright
 
-    game = Game(load(DATA / "weights" / "lander").requires_grad_(False), film(TASKS["lander"]))
+    game = Game(load(DATA / "weights" / "lander").requires_grad_(False), TASKS["lander"].log(DATA))
     ready = threading.Event()
 
     async def run():

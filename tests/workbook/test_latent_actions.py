@@ -6,12 +6,13 @@ from functools import partial
 import numpy as np
 import pytest
 
-from worldmodel import Film, control, training
+from worldmodel import control, training
 from worldmodel.workbook.latent_actions import LABELS, bindings_of, latent_actions_reports, run_latent_actions, steps_of
-from worldmodel.workbook.record import TASKS, Scale
+from worldmodel.workbook.record import Scale
+from worldmodel.workbook.tasks import TASKS, Task
 
 FIT = replace(training.QUICK, find_steps=3, predict_steps=4, find_clips=4, predict_clips=8)
-TINY = Scale("tiny", FIT, 60, FIT, replace(control.QUICK, updates=2), 0.03, 1, 8, 0.02, 1)
+TINY = Scale("tiny", FIT, 60, FIT, replace(control.QUICK, updates=2), 0.03, 1, 8, 0.02, 1, 200)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module", autouse=True)
 def small():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(TASKS, "catcher", Film("catcher", clips=40, frames=24))
+        patch.setitem(TASKS, "catcher", Task("catcher", 40, 24))
         patch.setattr(training, "LatentActionConfig", partial(training.LatentActionConfig, steps=20))
         yield patch
 
