@@ -9,6 +9,7 @@ import imagining
 import legible
 import memory
 import planning
+import playing
 import training
 
 from worldmodel.probing import Report, meets
@@ -20,6 +21,7 @@ MARKS = {
     "imagine_vs_pendulum": (">= 300", "1", "none published"), "open_s": ("<= 1.5", "s", "none published"),
     "import_s": ("<= 0.3", "s", "none published"), "plan_ms": ("<= 50", "ms", "LeWM 980 ms; DINO-WM 47,000 ms"),
     **{f"train_frames.{phase}": ("", "1/s", "none published") for phase in ("find", "predict", "encode", "whole")},
+    "play_frames": (">= 20", "1/s", "none published"),
     "plan_ms.icem": ("", "ms", "none published"), "plan_ms.mppi": ("", "ms", "none published"),
     "record_memory_mb.1e4": ("", "MB", "none published"), "record_memory_mb.1e6": ("<= 1000", "MB", "none published"),
     "record_frames": (">= 200000", "1/s", "PhyWorld 501; Gymnasium's Pendulum-v1 407, CartPole-v1 785 frames/s"),
@@ -27,7 +29,7 @@ MARKS = {
 
 
 def main() -> None:
-    reports, programs = [], (film, training, imagining, planning, legible, memory)
+    reports, programs = [], (film, training, imagining, planning, playing, legible, memory)
     for program in [one for one in programs if one.__name__ in sys.argv[1:]] or programs:
         started = time.perf_counter()
         found = program.main()

@@ -1,5 +1,7 @@
-"""What several rooms' tests share: one thread, tiny recordings, and a tiny model trained for a few steps."""
+"""What several rooms' tests share: one thread, tiny recordings, a tiny model trained for a few steps, and a count of faults."""
 
+import collections
+import contextlib
 import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -43,3 +45,49 @@ def lander(tmp_path_factory):
 def lander_model(lander):
     """A world model that knows actions, rewards and ends, barely trained."""
     return fit(lander, FIT, SIZES, progress=False)
+
+
+@pytest.fixture(scope="session")
+def game(lander_model, lander):
+    """A game on a small untrained model: what is tested is the playing, not the dream."""
+    from worldmodel.play.game import Game
+
+    return Game(lander_model, lander)
+
+
+@pytest.fixture()
+def new_game(game):
+    return game.another
+
+
+FAULTS = collections.Counter()  # (kind, "tried" or "survived") -> how many; by all processes of a run, kept where its end is told
+
+
+@pytest.fixture
+def fault(request):
+    """``with fault("kind", times): ...`` tries a fault so many times; they were survived if the block ends well."""
+    count = collections.Counter()
+
+    @contextlib.contextmanager
+    def tried(kind, times=1):
+        count[kind, "tried"] += times
+        yield
+        count[kind, "survived"] += times
+
+    yield tried
+    request.node.user_properties.append(("faults", [[*key, n] for key, n in count.items()]))
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "teardown":
+        for name, counts in report.user_properties:
+            FAULTS.update({tuple(key): n for *key, n in counts} if name == "faults" else {})
+
+
+def pytest_terminal_summary(terminalreporter):
+    kinds = sorted({kind for kind, _ in FAULTS})
+    if kinds:
+        total = {what: sum(FAULTS[kind, what] for kind in kinds) for what in ("tried", "survived")}
+        terminalreporter.section(f"faults: {total['tried']} tried, {total['survived']} survived")
+        for kind in kinds:
+            terminalreporter.write_line(f"{kind:<60} {FAULTS[kind, 'tried']:>5} {FAULTS[kind, 'survived']:>5}")

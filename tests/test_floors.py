@@ -98,14 +98,3 @@ def test_a_policy_cannot_tell_the_dream_from_the_world():
 def test_the_face_of_the_package_imports_no_torch():
     code = "import sys, worldmodel, worldmodel.probing, worldmodel.videos; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=HOUSE.parent, timeout=60, check=False).returncode == 0
-
-
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_nothing_is_unpickled_or_evaluated(path):
-    unsafe = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"}
-    assert not {name.split(".")[0] for name in imports(path)} & unsafe
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            assert called not in {"eval", "exec", "compile", "__import__", "torch.load", "joblib.load", "torch.save"}, called
-            assert not [k for k in node.keywords if k.arg == "allow_pickle" and ast.unparse(k.value) != "False"], called

@@ -31,7 +31,7 @@ def weights(videos, fit_config, sizes):
 
 @pytest.mark.parametrize("name", ["ball", "lander"])
 @pytest.mark.parametrize("fate", ["removed", "garbage"])
-def test_training_needs_no_truth_and_looks_at_none(tmp_path, monkeypatch, tiny_fit, sizes, name, fate):
+def test_training_needs_no_truth_and_looks_at_none(tmp_path, fault, monkeypatch, tiny_fit, sizes, name, fate):
     videos = film(Film(name, 8, 12), tmp_path, progress=False)
     with_truth = weights(videos, tiny_fit, sizes)
     if fate == "removed":
@@ -40,9 +40,10 @@ def test_training_needs_no_truth_and_looks_at_none(tmp_path, monkeypatch, tiny_f
         for file in (tmp_path / "truth").rglob("*.*"):
             file.write_bytes(b"garbage")
     monkeypatch.setattr(sys.modules[__name__], "LOCKED", [str(tmp_path / "truth")])
-    without = weights(videos, tiny_fit, sizes)
-    assert with_truth.keys() == without.keys()
-    assert all(torch.equal(with_truth[key], without[key]) for key in with_truth)
+    with fault(f"recording: trained with the truth {fate}, and locked"):
+        without = weights(videos, tiny_fit, sizes)
+        assert with_truth.keys() == without.keys()
+        assert all(torch.equal(with_truth[key], without[key]) for key in with_truth)
 
 
 def test_the_lock_would_catch_a_look_at_the_truth(tmp_path, monkeypatch):

@@ -104,7 +104,8 @@ def train(
     from .model import WorldModelConfig
     from .training import PRESETS, fit
     from .videos import Videos
-    from .workbook.record import GOAL, SCALES
+    from .workbook.record import SCALES
+    from .workbook.tasks import GOAL
 
     recording = Videos.open(videos)
     logged = recording.rewards is not None
@@ -197,11 +198,10 @@ def control(
 
     from .control import PRESETS, WIDEN, DreamEnv, compare, learn_to_act, return_ratio, save_policy, unsolved
     from .training import load
-    from .videos import film as record_film
-    from .workbook.record import TASKS
+    from .workbook.tasks import TASKS
 
     dreamer = load(model).requires_grad_(False)
-    env = DreamEnv(dreamer, record_film(TASKS[task], root), 256, widen=WIDEN)
+    env = DreamEnv(dreamer, TASKS[task].log(root), 256, widen=WIDEN, blur=1.0)
     policy, _ = learn_to_act(env, replace(PRESETS[preset], seed=seed))
     save_policy(policy, out)
     for band in ("train", "beyond"):
@@ -227,10 +227,9 @@ def play(task: Literal["lander", "catcher"] = "lander", model: Path | None = Non
     from .play.game import Game
     from .play.server import serve
     from .training import load
-    from .videos import film as record_film
-    from .workbook.record import TASKS
+    from .workbook.tasks import TASKS
 
-    game = Game(load(model or DATA / "weights" / task).requires_grad_(False), record_film(TASKS[task], root), task)
+    game = Game(load(model or DATA / "weights" / task).requires_grad_(False), TASKS[task].log(root), task)
 
     async def until_interrupted():
         _, address = serve(game.another, port)

@@ -1,11 +1,19 @@
-"""Floor 0: files that are written whole or not at all, and their hashes."""
+"""Floor 0: files that are written whole or not at all, by one writer at a time, and their hashes."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import uuid
 from pathlib import Path
+
+import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # a system without such locks
+    fcntl = None
 
 
 def write_whole(path: Path, write, digest: bool = False, sync: bool = True) -> str | None:
@@ -31,6 +39,35 @@ def write_whole(path: Path, write, digest: bool = False, sync: bool = True) -> s
     finally:
         temporary.unlink(missing_ok=True)
     return result
+
+
+@contextlib.contextmanager
+def held(path: Path, wait: bool = True):
+    """Hold a file or a folder against all others who want to hold it, until the block ends or the process dies.
+
+    Raises:
+        BlockingIOError: another holds it, and ``wait`` is False.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def load_arrays(path: Path, error: type[Exception], *names: str) -> dict[str, np.ndarray]:
+    """The named arrays of an .npz file, or all of them; nothing in it is unpickled.
+
+    Raises:
+        error: naming the file, where it is missing, damaged, or lacks one of them.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            return {name: saved[name] for name in names or saved.files}
+    except Exception as cause:  # a damaged zip fails in many ways
+        raise error(f"{path}: {cause}") from None
 
 
 def sha256(path: Path) -> str:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from gymnasium.vector import VectorEnv
 
-from worldmodel.control import PhysicsEnv, Policy, compare, return_ratio, run_episodes
+from worldmodel.control import DreamEnv, Observed, PhysicsEnv, Policy, compare, return_ratio, run_episodes, side_by_side
 
 
 class Script(VectorEnv):
@@ -64,3 +64,26 @@ def test_the_ratio_is_0_at_random_and_1_at_the_oracle(share):
     random, oracle = np.array([-4.0, -2.0]), np.array([3.0, 5.0, 4.0])
     policy = np.full(3, -3.0 + share * 7)
     assert return_ratio(policy, random, oracle) == pytest.approx(share)
+
+
+def test_side_by_side_the_true_half_is_the_true_episode_from_the_fork_on(lander_model, lander):
+    torch.manual_seed(0)
+    policy, env = Policy(lander_model.feature_size, 2, 8), PhysicsEnv(num_envs=12)
+    played = side_by_side(lander_model, DreamEnv(lander_model, lander, 12), policy.act, env, seed=4, fork=2)
+    alone = run_episodes(Observed(PhysicsEnv(num_envs=12), lander_model), policy.act, 4, keep=True)
+    lived = alone.valid.sum(1)
+    np.testing.assert_array_equal(played["true.valid"].sum(1), lived - 2)
+    np.testing.assert_allclose(played["true.features"][:, 0], alone.seen[:, 3], atol=1e-5)
+    early = np.array([sum(rewards) for rewards in first_rewards(policy, lander_model, 12, 4, 2)])
+    np.testing.assert_allclose(played["true.return"], alone.returns - early, atol=1e-6)
+    assert np.isfinite(played["dream.features"]).all() and (played["dream.valid"].sum(1) <= 58).all()
+
+
+def first_rewards(policy, model, episodes, seed, steps):
+    """The rewards (N, steps) of the first steps."""
+    view, paid = Observed(PhysicsEnv(num_envs=episodes), model), []
+    seen, _ = view.reset(seed=seed)
+    for _ in range(steps):
+        seen, reward, *_ = view.step(policy.act(seen))
+        paid.append(reward)
+    return np.stack(paid, 1)

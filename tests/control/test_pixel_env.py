@@ -6,10 +6,10 @@ import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check
 
 from worldmodel.control import SingleView
-from worldmodel.control.pixel_env import PixelEnv, Wander, record_log
+from worldmodel.control.pixel_env import PixelEnv, Wander, images_read_once, picture, record_log
 from worldmodel.settings import ConfigError
 
-pytest.importorskip("pygame", reason="pygame draws Gymnasium's classic worlds: pip install gymnasium[classic-control]")
+pygame = pytest.importorskip("pygame", reason="pygame draws Gymnasium's classic worlds: pip install gymnasium[classic-control]")
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +54,30 @@ def test_a_picture_is_the_mean_of_what_is_rendered():
     env = named("Pendulum-v1")
     rendered = np.asarray(env.envs[0].render(), float) @ [0.299, 0.587, 0.114]
     assert env.reset(seed=0)[0].mean() == pytest.approx(rendered.mean(), abs=2)
+
+
+@pytest.mark.parametrize("name", ["Pendulum-v1", "CartPole-v1"])
+def test_quicker_drawing_leaves_every_byte_as_it_was(name):
+    env, own, load = named(name), gym.make(name, render_mode="rgb_array"), pygame.image.load
+    own.reset(seed=0)
+    for action in (0.8, -0.4, 0.1):
+        env.step(np.array([[action]]))
+        own.unwrapped.state = env.envs[0].unwrapped.state
+        own.unwrapped.last_u = getattr(env.envs[0].unwrapped, "last_u", None)
+        with images_read_once():
+            np.testing.assert_array_equal(picture(env.envs[0]), own.render())
+        np.testing.assert_array_equal(picture(env.envs[0]), own.render())
+    assert env.envs[0].unwrapped.screen.get_bitsize() == 24 and pygame.image.load is load
+
+
+def test_a_reset_of_some_starts_these_alone():
+    env = named("Pendulum-v1", num_envs=2)
+    frames = env.step(np.ones((2, 1)))[0]
+    told, env.over = env.told[0].copy(), np.array([False, True])
+    seen, _ = env.reset(options={"reset_mask": np.array([False, True])})
+    np.testing.assert_array_equal(env.told[0], told)
+    assert (seen != frames).any((1, 2, 3)).tolist() == [False, True] and not env.over.any()
+    assert env.envs[1].unwrapped.last_u is None and env.envs[1]._elapsed_steps == 0
 
 
 @pytest.mark.parametrize("value", [np.nan, 1.5])

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from gymnasium.vector import VectorWrapper
 
-from worldmodel.control import DreamEnv, Observed, PhysicsEnv, SingleView
+from worldmodel.control import DreamEnv, Observed, PhysicsEnv, SingleView, Told
 
 
 class Recorded(VectorWrapper):
@@ -86,3 +86,21 @@ def test_the_single_view_is_the_first_of_one(lander_model, lander):
     observation, reward, *_ = dreamt.step(np.zeros(2))
     assert isinstance(observation, np.ndarray) and dreamt.observation_space.contains(observation)
     assert type(reward) is float
+
+
+def test_what_was_believed_is_hidden_or_something_told_in_its_place(lander_model, lander):
+    believed = slice(4 * lander_model.config.points, 4 * lander_model.config.points + 2 * lander_model.config.constants)
+    plain, hidden, told = (
+        wrap(Observed(PhysicsEnv(num_envs=3), lander_model))
+        for wrap in (lambda env: env, Told, lambda env: Told(env, lambda: env.env.constants["g"]))
+    )
+    for act in (lambda env: env.reset(seed=1)[0], lambda env: env.step(np.zeros((3, 2)))[0]):
+        seen, without, instead = (np.array(act(env)) for env in (plain, hidden, told))
+        assert seen[:, believed].any() and not without[:, believed].any()
+        np.testing.assert_allclose(instead[:, believed.start], told.env.env.constants["g"], rtol=1e-6)
+        assert not instead[:, believed][:, 1:].any()
+        for other in (without, instead):
+            np.testing.assert_array_equal(np.delete(seen, np.r_[believed], 1), np.delete(other, np.r_[believed], 1))
+    dreams = Told(DreamEnv(lander_model, lander, 4))
+    features, _ = dreams.reset(seed=0)
+    assert not features[:, believed].any() and dreams.env.state.belief.mean.any()

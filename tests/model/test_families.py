@@ -14,11 +14,12 @@ from worldmodel.model.memory import GruDynamics, KinematicGruDynamics, Transform
 from worldmodel.model.objectives import find_loss, jepa_loss, predict_loss
 from worldmodel.model.rssm import UNIMIX, RssmDynamics
 from worldmodel.model.sigreg import sigreg
+from worldmodel.model.world_model import MEMORIES
 from worldmodel.settings import ConfigError
 
 WIDTHS = {"encoder_width": 8, "decoder_width": 8, "dynamics_width": 16}
 SIZES = WorldModelConfig(size=16, points=2, anchors=1, vector=2, constants=3, window=4, **WIDTHS)
-DYNAMICS = ("evidence", "gru", "kinematic", "rssm", "transformer")
+DYNAMICS = ("evidence", *MEMORIES)
 FAMILIES = [
     replace(SIZES, encoder=encoder, dynamics=dynamics, jepa=jepa)
     for encoder, dynamics, jepa in itertools.product(("points", "cnn"), DYNAMICS, (False, True))

@@ -10,10 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from worldmodel.workbook.notebooks import ENTRY, source_hash
+from worldmodel.workbook.notebooks import ENTRY, LIVE, source_hash
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+HOW = (
+    "**How to run this.** Once, in a copy of the project (a clone or an unpacked download), "
+    "from the folder that holds `pyproject.toml`: `pip install -e .` "
+    "Then `jupyter lab notebooks` (or `make lab`) and run the cells in order. "
+    "In a hosted notebook such as Colab: unpack the copy there, `%cd` into its folder `notebooks`, and `%pip install ..` instead."
+)
 SECTIONS = ["Write down your guess", "What we learned", "What this does not show", "Exercises"]
 
 
@@ -98,3 +104,15 @@ def test_the_solutions_are_python(notebook):
 def test_a_notebook_is_small_and_keeps_no_times(path):
     assert path.stat().st_size <= 2e6
     assert not [cell for cell in code(json.loads(path.read_text())) if "execution" in cell["metadata"]]
+
+
+def test_the_first_cell_says_how_to_install_in_the_same_words(notebook):
+    first = source(notebook["cells"][0])
+    assert HOW in first and first.index("*no*") < first.index(HOW)
+
+
+def test_a_stored_widget_is_its_still_picture(notebook):
+    for cell in code(notebook):
+        shown = [output.get("data", {}) for output in cell["outputs"]]
+        assert not [data for data in shown if LIVE in data]
+        assert "Live(" not in source(cell) or "image/png" in shown[-1]

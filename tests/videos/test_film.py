@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -14,7 +13,7 @@ import pytest
 
 from worldmodel.physics import ALL, BANDS, WORLDS, bodies, world
 from worldmodel.settings import ConfigError, DataError, generator
-from worldmodel.videos import Film, Videos, film, truth
+from worldmodel.videos import Film, film, truth
 
 module = import_module("worldmodel.videos.film")
 BALL = Film(clips=50, frames=6)
@@ -52,58 +51,6 @@ def test_no_two_recordings_share_a_clip(tmp_path, change):
     assert len(np.unique(clips, axis=0)) == 100
     starts = np.concatenate([truth(videos)["position"][:, 0] for videos in both])
     assert len(np.unique(starts, axis=0)) == 100
-
-
-KILLED = """
-import os, signal, sys
-from importlib import import_module
-from worldmodel.videos import Film
-film = import_module("worldmodel.videos.film")
-film.CLIPS_PER_SHARD, film.CLIPS_PER_BLOCK = 20, 8
-pictures, shards = film._pictures, []
-
-def killed_on_the_way(config, *rest):
-    shards.append(1)
-    for number, block in enumerate(pictures(config, *rest)):
-        if len(shards) == 2 and number == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
-        yield block
-
-film._pictures = killed_on_the_way
-film.film(Film(sys.argv[2], 50, 6, "clutter"), sys.argv[1], workers=1, progress=False)
-"""
-
-
-@pytest.mark.parametrize("name", ["ball", "lander"])
-def test_a_killed_recording_goes_on_to_the_same_bytes(tmp_path, monkeypatch, name):
-    environment = os.environ | {"PYTHONPATH": str(Path(module.__file__).parents[2])}
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "cut"), name]
-    done = subprocess.run(command, env=environment, timeout=60, check=False)
-    assert done.returncode == -signal.SIGKILL
-    config = Film(name, 50, 6, "clutter")
-    folder = tmp_path / "cut" / "videos" / config.name
-    assert (folder / "frames-00000.npy").exists() and not (folder / "frames-00001.npy").exists()
-    assert list(folder.glob(".frames-00001.npy.*"))  # killed in the middle of writing it
-    with pytest.raises(DataError, match="not finished"):
-        Videos.open(folder)
-    filmed, shard = [], module._pictures
-    monkeypatch.setattr(module, "_pictures", lambda *args: filmed.append(1) or shard(*args))
-    record(config, tmp_path / "cut", workers=1)
-    assert len(filmed) == 2  # the first of the three shards was taken over
-    record(config, tmp_path / "whole", workers=1)
-    assert bytes_below(tmp_path / "cut") == bytes_below(tmp_path / "whole")
-
-
-def test_a_damaged_shard_is_filmed_again_when_the_recording_goes_on(tmp_path):
-    videos = record(BALL, tmp_path / "one")
-    before = bytes_below(tmp_path)
-    (videos.path / "manifest.json").unlink()
-    (videos.path / "frames-00000.npy").unlink()
-    flipped = bytearray((videos.path / "frames-00001.npy").read_bytes())
-    flipped[-1] ^= 1
-    (videos.path / "frames-00001.npy").write_bytes(flipped)
-    record(BALL, tmp_path / "one")
-    assert bytes_below(tmp_path) == before
 
 
 def test_a_finished_recording_is_opened_and_another_one_is_refused(tmp_path, monkeypatch):
@@ -171,17 +118,6 @@ def test_bands_are_the_worlds_own():
         Film("uniform", band="earth")
     with pytest.raises(ConfigError, match="clips"):
         Film("all", clips=5)
-
-
-def test_no_truth(tmp_path):
-    videos = record(BALL, tmp_path)
-    for file in (tmp_path / "truth" / BALL.name).glob("*.npz"):
-        file.unlink()
-    with pytest.raises(DataError, match="no truth"):
-        truth(videos)
-    (tmp_path / "truth" / BALL.name / "truth-00000.npz").write_bytes(b"no zip")
-    with pytest.raises(DataError, match="truth"):
-        truth(videos)
 
 
 def test_the_log_describes_the_arrival(tmp_path):

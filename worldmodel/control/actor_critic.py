@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -30,18 +31,19 @@ class ActorCriticConfig:
     seed: int = 0
     updates: int = 400
     horizon: int = 16  # steps lived through for an update
-    epochs: int = 4  # steps up the gradient in an update
-    rate: float = 1e-3  # peak learning rate of both networks
+    epochs: int = 4  # times that an update goes through what was lived through, in
+    batches: int = 4  # parts, with a step up the gradient for each
+    rate: float = 2e-3  # peak learning rate of both networks
     discount: float = 0.99
     mix: float = 0.95  # lambda of the lambda-returns
     clip: float = 0.2  # how far an update may move the probability of an action
-    entropy: float = 3e-3  # reward for staying undecided
+    entropy: float = 3e-3  # reward for staying undecided, at first: it falls to 0, for it is the mean that will act
     width: int = 128
     value_lag: float = 0.05  # share of the critic that its slow copy takes over in an update
 
     def __post_init__(self):
         check_config(self, updates=(1, 1e6), horizon=(1, 1000), rate=(0, 1), discount=(0, 1), mix=(0, 1), width=(1, 4096))
-        check_config(self, seed=(0, 2**31), entropy=(0, 1e3), value_lag=(0, 1), epochs=(1, 100), clip=(0, 1))
+        check_config(self, seed=(0, 2**31), entropy=(0, 1e3), value_lag=(0, 1), epochs=(1, 100), batches=(1, 100), clip=(0, 1))
 
 
 FULL = ActorCriticConfig()
@@ -116,8 +118,13 @@ def _network(inputs, outputs, width):
     return nn.Sequential(*layers, last)
 
 
-def learn_to_act(env, config: ActorCriticConfig = FULL, progress: bool = True) -> tuple[Policy, list[float]]:
+def learn_to_act(
+    env, config: ActorCriticConfig = FULL, progress: bool = True, watch: Callable | None = None
+) -> tuple[Policy, list[float]]:
     """Train a policy in ``env``, a vector environment that speaks in tensors (`DreamEnv`).
+
+    Args:
+        watch: is told of every `EVALUATE` updates: how many, the policy as it is, and what its whole episodes earned on average.
 
     Returns:
         the policy whose whole episodes, played every `EVALUATE` updates, earned most, and the mean lambda-return of each update.
@@ -135,13 +142,15 @@ def learn_to_act(env, config: ActorCriticConfig = FULL, progress: bool = True) -
     scale, history, best, kept = 1.0, [], -math.inf, policy.state_dict()
     fresh = torch.zeros(len(features), dtype=torch.bool, device=features.device)
     for update in tqdm(range(config.updates), "act", disable=not progress, leave=False):
-        rate = config.rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * update / config.updates)))
-        optimizer.param_groups[0]["lr"] = rate
+        left = 0.5 * (1 + math.cos(math.pi * update / config.updates))
+        optimizer.param_groups[0]["lr"] = config.rate * (0.1 + 0.9 * left)
         path, features, fresh = rollout(env, policy, slow, features, fresh, config, noise)
         spread = torch.quantile(path.returns.flatten(), torch.tensor([0.05, 0.95], device=features.device))
         scale += 0.05 * (max(1.0, float(spread[1] - spread[0])) - scale)
-        for _ in range(config.epochs):
-            loss = surrogate(policy, path, scale, config) + 0.5 * _mean((policy.value(path.features) - path.returns) ** 2, path)
+        for part in _parts(path, config, noise):
+            loss = surrogate(policy, part, scale, config, left) + 0.5 * _mean(
+                (policy.value(part.features) - part.returns) ** 2, part
+            )
             if not math.isfinite(loss.item()):
                 raise TrainingDiverged(f"update {update}: the loss is {loss.item()}")
             optimizer.zero_grad()
@@ -154,6 +163,8 @@ def learn_to_act(env, config: ActorCriticConfig = FULL, progress: bool = True) -
         history.append(path.returns.mean().item())
         if (update + 1) % EVALUATE == 0 or update + 1 == config.updates:
             earned = run_episodes(env, policy.act, config.seed).returns.mean()
+            if watch is not None:
+                watch(update + 1, policy, earned)
             if earned > best:
                 best, kept = earned, copy.deepcopy(policy.state_dict())
             features, _ = env.reset(seed=config.seed + 1 + update)
@@ -162,12 +173,12 @@ def learn_to_act(env, config: ActorCriticConfig = FULL, progress: bool = True) -
     return policy.eval(), history
 
 
-def surrogate(policy: Policy, path: Rollout, scale: float, config: ActorCriticConfig) -> torch.Tensor:
-    """What the actor goes down: minus the clipped ratio times the advantage, and minus the entropy's reward."""
+def surrogate(policy: Policy, path: Rollout, scale: float, config: ActorCriticConfig, left: float = 1.0) -> torch.Tensor:
+    """What the actor goes down: minus the clipped ratio times the advantage, and minus what is ``left`` of entropy's reward."""
     log_probability, entropy = policy.log_probability(path.features, path.drawn)
     ratio, advantage = (log_probability - path.log_probability).exp(), path.advantage / scale
     clipped = ratio.clamp(1 - config.clip, 1 + config.clip)
-    return -_mean(torch.minimum(ratio * advantage, clipped * advantage) + config.entropy * entropy, path)
+    return -_mean(torch.minimum(ratio * advantage, clipped * advantage) + left * config.entropy * entropy, path)
 
 
 @dataclass(frozen=True)
@@ -214,6 +225,13 @@ def rollout(
     advantage = stacked["returns"] - torch.stack(values[:-1])
     path = Rollout(**stacked, log_probability=log_probability, advantage=advantage, weight=torch.stack(counts).float())
     return path, seen[-1], fresh
+
+
+def _parts(path: Rollout, config: ActorCriticConfig, noise):
+    """The rollout's environments in random parts, ``epochs`` times over."""
+    for _ in range(config.epochs):
+        for rows in torch.randperm(path.weight.shape[1], generator=noise).to(path.weight.device).chunk(config.batches):
+            yield Rollout(**{name: value[:, rows] for name, value in vars(path).items()})
 
 
 def _mean(values: torch.Tensor, path: Rollout) -> torch.Tensor:

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
-from ..physics import FRAMES_PER_SECOND
+from ..physics import FRAMES_PER_SECOND, WORLDS
 from ..settings import generator
+from .dream_env import DreamEnv
 from .episodes import Outcome, run_episodes
 from .physics_env import PhysicsEnv
+from .pixel_env import PixelEnv
 from .views import Observed
+
+
+def true_env(task: str, num_envs: int = 1, band: str = "train"):
+    """The true world of a task: one of our own, its g drawn from a band, or by its name one of Gymnasium's, as it comes."""
+    return PhysicsEnv(task, num_envs, band) if task in WORLDS else PixelEnv(task, num_envs)
 
 
 def compare(
     model, policies: dict, band: str = "train", episodes: int = 200, seed: int = 0, task: str = "lander"
 ) -> dict[str, Outcome]:
-    """Random, no-op, oracle (told the true state) and the ``policies`` by name, on the same episodes of a true world."""
-    rng, env = generator(seed, 7), PhysicsEnv(task, episodes, band)
-    noop = np.tile(env.world.law.idle, (episodes, 1))
-
-    def oracle(_):
-        return env.world.law.oracle(env.constants, env.state, 1 / FRAMES_PER_SECOND)
-
-    return {
-        "random": run_episodes(env, lambda _: rng.uniform(-1, 1, noop.shape), seed),
-        "no-op": run_episodes(env, lambda _: noop, seed),
-        "oracle": run_episodes(env, oracle, seed),
-        **{name: run_episodes(Observed(env, model), policy.act, seed) for name, policy in policies.items()},
-    }
+    """Random, no-op, oracle (told the true state, in our own worlds) and ``policies`` by name, on the same true episodes."""
+    rng, env = generator(seed, 7), true_env(task, episodes, band)
+    noop = np.zeros(env.action_space.shape)
+    acts = {"random": lambda _: rng.uniform(-1, 1, noop.shape), "no-op": lambda _: noop}
+    if isinstance(env, PhysicsEnv):
+        noop += env.world.law.idle
+        acts["oracle"] = lambda _: env.world.law.oracle(env.constants, env.state, 1 / FRAMES_PER_SECOND)
+    found = {name: run_episodes(env, act, seed) for name, act in acts.items()}
+    return found | {name: run_episodes(Observed(env, model), policy.act, seed) for name, policy in policies.items()}
 
 
 def unsolved(outcomes: dict[str, Outcome]) -> dict[str, Outcome]:
@@ -38,3 +42,33 @@ def unsolved(outcomes: dict[str, Outcome]) -> dict[str, Outcome]:
 def return_ratio(outcome: np.ndarray, random: np.ndarray, oracle: np.ndarray) -> float:
     """(policy - random) / (oracle - random) of mean returns: 0 is random, 1 is the oracle."""
     return float((outcome.mean() - random.mean()) / (oracle.mean() - random.mean()))
+
+
+@torch.no_grad()
+def side_by_side(model, dreams: DreamEnv, act, env, seed: int, fork: int = 2) -> dict[str, np.ndarray]:
+    """Play true episodes and, from the ``fork``-th step of each, dream on beside it: the same start, the same policy.
+
+    Args:
+        dreams: with as many environments as the true ``env``, whose limit of steps it should have.
+
+    Returns:
+        of ``true`` and ``dream``, from the fork on: ``.features`` (N, T, F), ``.valid`` (N, T) up to the end, ``.return`` (N,).
+    """
+    view, played = Observed(env, model), {}
+    features, _ = view.reset(seed=seed)
+    over = np.zeros(env.num_envs, bool)
+    for _ in range(fork):
+        features, _, terminated, truncated, _ = view.step(act(features))
+        over |= terminated | truncated
+    dreams.reset(seed=seed)
+    dreams.state, dreams.age = view.state[:, -1:], dreams.age + fork
+    for name, world, seen in (("dream", dreams, dreams.state.vector()[:, 0]), ("true", view, features)):
+        going, path, valid, returns = ~over, [], [], np.zeros(env.num_envs)
+        while going.any():
+            seen, *rest, _ = world.step(act(seen))
+            reward, terminated, truncated = (torch.as_tensor(value).numpy(force=True) for value in rest)
+            returns += np.where(going, reward, 0)
+            path.append(torch.as_tensor(seen).numpy(force=True)), valid.append(going)
+            going = going & ~(terminated | truncated)
+        played |= {f"{name}.features": np.stack(path, 1), f"{name}.valid": np.stack(valid, 1), f"{name}.return": returns}
+    return played

@@ -14,6 +14,7 @@ from ..model import Belief, LatentState, WorldModel
 from ..settings import ConfigError
 from ..training import encode_all
 from ..videos import Videos
+from .ensemble import Ensemble
 
 WIDEN = 2.0  # policies learn in worlds up to twice as far from the mean as those of the log
 
@@ -29,7 +30,16 @@ class DreamEnv(VectorEnv):
     render_mode = "rgb_array"
 
     def __init__(
-        self, model: WorldModel, videos: Videos | dict, num_envs: int = 1, limit: int = 60, starts=(2, None), widen: float = 1.0
+        self,
+        model: WorldModel,
+        videos: Videos | dict,
+        num_envs: int = 1,
+        limit: int = 60,
+        starts=(2, None),
+        widen: float = 1.0,
+        ensemble: Ensemble | None = None,
+        penalty: float = 0.1,
+        blur: float = 0.0,
     ):
         """Dreams of the worlds in the log or, widened, of stranger ones.
 
@@ -37,8 +47,11 @@ class DreamEnv(VectorEnv):
             videos: the log, or what `encode_all` made of it.
             limit: frames to a dream's end at most.
             starts: the frames [first, last) of a clip at which a dream may begin.
-            widen: each dream's belief is moved away from the mean of the log's, up to so many times as far as it was: what was
+            widen: each dream's belief is moved away from the mean of the log's, up to so many times as far: what was
                 believed of constants need not be all that a policy is prepared for.
+            blur: noise on what is seen, in units of how far a state after a frame is from the one imagined for it: eyes are
+                not as sharp as dreams.
+            ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1.
 
         Raises:
             ConfigError: the model knows no actions or no rewards.
@@ -46,9 +59,11 @@ class DreamEnv(VectorEnv):
         if not model.config.actions or model.outcome is None:
             raise ConfigError("a dream needs a model that was trained on logged actions and rewards")
         self.model, self.num_envs, self.limit, self.widen = model, num_envs, limit, widen
+        self.ensemble, self.penalty = ensemble, penalty
         with torch.no_grad():
             clips = videos if isinstance(videos, dict) else encode_all(model, videos)
             self.bank = model.track(clips["points"], clips["appearance"], clips["actions"])
+        self.noise = blur * self._surprise(clips["actions"], clips["valid"]) if blur else None
         alive = (clips["valid"] * (1 - clips["ends"])).bool()
         first, last = starts
         alive[:, :first] = False
@@ -68,7 +83,7 @@ class DreamEnv(VectorEnv):
         self.state = self._draw()
         self.age = torch.zeros(self.num_envs, dtype=torch.long, device=self.model.device)
         self.over = torch.zeros_like(self.age, dtype=torch.bool)
-        return self.state.vector()[:, 0], {}
+        return self._seen(), {}
 
     @torch.no_grad()
     def step(self, actions):
@@ -84,6 +99,9 @@ class DreamEnv(VectorEnv):
             raise ConfigError("an action must be finite and lie in [-1, 1]")
         after = self.model.imagine(self.state, actions.unsqueeze(1))
         reward, end = (value[:, 0] for value in self.model.reward(after))
+        if self.ensemble is not None:
+            doubt = (self.ensemble.doubt(self.state, actions) - 1).clamp(min=0)
+            reward = reward - self.penalty * self.model.outcome.logged[1, 0] * doubt
         if fresh.any():
             after = after.apply(lambda old, new: torch.where(fresh.view(-1, 1, 1), new, old), self._draw())
             reward, end = reward.masked_fill(fresh, 0.0), end.masked_fill(fresh, 0.0)
@@ -92,11 +110,31 @@ class DreamEnv(VectorEnv):
         terminated = end > 0.5
         truncated = (self.age >= self.limit) & ~terminated
         self.over = terminated | truncated
-        return after.vector()[:, 0], reward, terminated, truncated, {"end_probability": end}
+        return self._seen(), reward, terminated, truncated, {"end_probability": end}
 
     def render(self):
         """The dreams' pictures, RGB uint8 (H, W, 3) each."""
         return tuple(np.repeat(frame, 4 - frame.shape[-1], -1) for frame in self.model.decode(self.state)[:, 0].cpu().numpy())
+
+    def _seen(self) -> torch.Tensor:
+        features = self.state.vector()[:, 0]
+        if self.noise is None:
+            return features
+        draw = torch.from_numpy(self.np_random.standard_normal(features.shape, np.float32))
+        return features + self.noise * draw.to(features.device)
+
+    @torch.no_grad()
+    def _surprise(self, actions, valid) -> torch.Tensor:
+        """The root mean square (F,) of what a frame changes in the state that was imagined for it."""
+        frames = range(2, actions.shape[1] - 1)
+        gone = [
+            (
+                self.model.imagine(self.bank[:, t : t + 1], actions[:, t + 1 : t + 2]).vector()
+                - self.bank[:, t + 1 : t + 2].vector()
+            )[valid[:, t + 1] > 0]
+            for t in frames
+        ]
+        return torch.cat(gone).square().mean(0).sqrt()[0]
 
     def _draw(self) -> LatentState:
         which = self.starts[torch.from_numpy(self.np_random.integers(0, len(self.starts), self.num_envs))]
@@ -120,3 +158,15 @@ def foresee(model: WorldModel, state: LatentState, actions: torch.Tensor, discou
     going = torch.cumprod(torch.cat([torch.ones_like(end[:, :1]), 1 - end[:, :-1]], 1), 1)
     worth = discount ** torch.arange(reward.shape[1], device=reward.device)
     return (reward * going * worth).sum(1).unflatten(0, (batch, samples)).to(actions.device)
+
+
+@torch.inference_mode()
+def approach(model: WorldModel, goal: torch.Tensor, state: LatentState, actions: torch.Tensor) -> torch.Tensor:
+    """How near sequences of actions (B, S, H, A) come to the points (B, D) of a picture: (B, S), for a `Planner`.
+
+    No reward is asked for: it is minus the mean distance of all points on the way.
+    """
+    samples = actions.shape[1]
+    begin = state[:, -1:].apply(lambda value: value.repeat_interleave(samples, 0))
+    path = model.imagine(begin, actions.flatten(0, 1).to(model.device)).points.unflatten(0, actions.shape[:2])
+    return -(path - goal[:, None, None]).norm(dim=-1).mean(2).to(actions.device)

@@ -16,6 +16,7 @@ class PhysicsEnv(VectorEnv):
 
     The step after an episode's end starts the next one and ignores its action (Gymnasium's NEXT_STEP). ``info["success"]``
     (N,) tells of episodes that end well, as the law defines it. The hidden constants are drawn anew for every episode.
+    ``reset(options={"reset_mask": (N,) bool})`` starts new episodes there alone, as Gymnasium's own vector environments do.
     """
 
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_fps": FRAMES_PER_SECOND, "render_modes": ["rgb_array"]}
@@ -36,8 +37,14 @@ class PhysicsEnv(VectorEnv):
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
         super().reset(seed=seed)
-        self.constants, self.state = self._draw(self.num_envs)
-        self.age, self.over = np.zeros(self.num_envs, int), np.zeros(self.num_envs, bool)
+        constants, state = self._draw(self.num_envs)
+        if options and "reset_mask" in options:
+            fresh = options["reset_mask"]
+            self.constants, self.state = choose(fresh, constants, self.constants), choose(fresh, state, self.state)
+            self.age, self.over = np.where(fresh, 0, self.age), self.over & ~fresh
+        else:
+            self.constants, self.state = constants, state
+            self.age, self.over = np.zeros(self.num_envs, int), np.zeros(self.num_envs, bool)
         return self._look(), {}
 
     def step(self, actions):
@@ -59,6 +66,14 @@ class PhysicsEnv(VectorEnv):
 
     def _draw(self, n):
         return self.world.draw(self.band, n, self.np_random)
+
+    def picture(self, **instead) -> np.ndarray:
+        """Frames (N, H, W, C) of the worlds at hand in another state, such as ``position``: what may be given as a goal."""
+        now = self.state
+        self.state = now | instead
+        frames = self._look()
+        self.state = now
+        return frames
 
     def _look(self):
         states = {name: value[:, None] for name, value in self.state.items()}

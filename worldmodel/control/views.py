@@ -1,6 +1,8 @@
-"""Two views of a vector environment: through a model's eyes, and as a single environment."""
+"""Views of a vector environment: through a model's eyes, with another thing told than was believed, and as a single one."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import gymnasium as gym
 import numpy as np
@@ -48,6 +50,34 @@ class Observed(VectorWrapper):
         if before is None:  # the first frame stands in for those before it, as `observe` itself does
             return state[:, [0] * keep]
         return before.apply(lambda old, new: torch.cat([old, new], 1)[:, -keep:], state)
+
+
+class Told(VectorWrapper):
+    """An environment of features in which what was believed of constants is hidden, or something that is told stands for it.
+
+    Args:
+        env: a `DreamEnv`, or an `Observed` one.
+        told: gives numbers (N,) of order 1 for the episodes at hand, such as g; None hides all.
+    """
+
+    def __init__(self, env: VectorEnv, told: Callable[[], np.ndarray] | None = None):
+        super().__init__(env)
+        self.told, c = told, env.model.config
+        self.believed = slice(4 * c.points, 4 * c.points + 2 * c.constants)
+
+    def reset(self, *, seed=None, options=None):
+        features, info = self.env.reset(seed=seed, options=options)
+        return self._instead(features), info
+
+    def step(self, actions):
+        features, *rest = self.env.step(actions)
+        return self._instead(features), *rest
+
+    def _instead(self, features):
+        features[:, self.believed] = 0
+        if self.told is not None:
+            features[:, self.believed.start] = self.told()
+        return features
 
 
 class SingleView(gym.Env):

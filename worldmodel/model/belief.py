@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..settings import ConfigError
+from ..files import load_arrays
+from ..settings import CheckpointError, ConfigError
 
 PRIOR_WEIGHT = 1e-2  # the weight of the prior mean, which is 0
 SPEED_SCALE = 20.0  # latents move by about 1/20 a frame; differences are brought to order 1
@@ -43,9 +44,14 @@ class Belief:
 
     @classmethod
     def load(cls, path) -> Belief:
-        """Read them back."""
-        with np.load(path, allow_pickle=False) as saved:
-            return cls(torch.from_numpy(saved["mean"]), torch.from_numpy(saved["weight"]))
+        """Read them back.
+
+        Raises:
+            CheckpointError: the file is missing or damaged.
+        """
+        return cls(
+            **{name: torch.from_numpy(value) for name, value in load_arrays(path, CheckpointError, "mean", "weight").items()}
+        )
 
     def __getitem__(self, index) -> Belief:
         return Belief(self.mean[index], self.weight[index])

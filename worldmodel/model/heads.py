@@ -15,7 +15,8 @@ class OutcomeHead(nn.Module):
 
     An end has a reward of its own, so that a dream can only collect it by ending. The head sees where things are and how
     fast they move, but not the belief nor the rest of the appearance: by these, which are the same throughout a clip, a
-    few hundred logged clips would be learned by heart.
+    few hundred logged clips would be learned by heart. Rewards are learned in units of their spread in the log, whatever the
+    world pays in, and none is foretold beyond the least and the most that the log holds: a policy would find it.
     """
 
     def __init__(self, latents: int, anchors: int, actions: int, width: int):
@@ -28,13 +29,24 @@ class OutcomeHead(nn.Module):
             nn.SiLU(),
             nn.Linear(width, 3),
         )
+        # Of rewards on the way and at an end, as columns: mean, spread, least and most in the log.
+        self.register_buffer("logged", torch.tensor([[0.0, 0.0], [1.0, 1.0], [-1e9, -1e9], [1e9, 1e9]]))
+
+    def scale_to(self, rewards: torch.Tensor, ends: torch.Tensor, valid: torch.Tensor) -> None:
+        """Take units and limits from a log, tensors (N, T); the first frame of a clip has no reward."""
+        for kind, there in enumerate((valid * (1 - ends), valid * ends)):
+            paid = rewards[:, 1:][there[:, 1:] > 0.5]
+            if len(paid):
+                self.logged[:, kind] = torch.stack([paid.mean(), paid.std(correction=0) + 1e-3, paid.min(), paid.max()])
 
     def forward(self, state) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         anchors = state.appearance[..., : self.anchors]
         parts = [state.points * PLACE_SCALE, state.speed * SPEED_SCALE, anchors * PLACE_SCALE]
         if state.action is not None:
             parts.append(state.action)
-        return self.network(torch.cat(parts, -1)).unbind(-1)
+        *rewards, end = self.network(torch.cat(parts, -1)).unbind(-1)
+        mean, spread = self.logged[:2]
+        return *(mean[kind] + spread[kind] * rewards[kind] for kind in (0, 1)), end
 
 
 class Predictor(nn.Module):

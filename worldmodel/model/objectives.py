@@ -171,9 +171,11 @@ def _mean(error: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
 
 
 def outcome_loss(model: WorldModel, state: LatentState, rewards, ends, valid) -> torch.Tensor:
-    """Squared error of the reward and cross-entropy of the end, over the moments (B, T) that are ``valid``."""
+    """Squared error of the reward, in units of its spread, and cross-entropy of the end, over ``valid`` moments (B, T)."""
     running, final, end = model.outcome(state)
-    reward = torch.where(ends > 0.5, final, running)
-    each = (reward - rewards) ** 2 + F.binary_cross_entropy_with_logits(end, ends, reduction="none")
+    reward, spread = torch.where(ends > 0.5, final, running), model.outcome.logged[1]
+    each = ((reward - rewards) / torch.where(ends > 0.5, spread[1], spread[0])) ** 2 + F.binary_cross_entropy_with_logits(
+        end, ends, reduction="none"
+    )
     each, valid = whole(each), whole(valid)
     return (each * valid).sum() / valid.sum().clamp(min=1)

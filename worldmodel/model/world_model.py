@@ -251,7 +251,10 @@ class WorldModel(nn.Module):
         if self.outcome is None:
             raise ConfigError("this model was trained on videos without rewards")
         running, final, end = self.outcome(state)
-        end = torch.sigmoid(end)
+        (running, final), end = (
+            (reward.clamp(*limits) for reward, limits in zip((running, final), self.outcome.logged[2:].T)),
+            torch.sigmoid(end),
+        )
         return (1 - end) * running + end * final, end
 
     @torch.no_grad()

@@ -114,14 +114,14 @@ def first_crossing(height, speed, acceleration):
 class Pilot:
     """A scripted pilot with random aims, for the log: a drifting throttle, pulled for a while toward some speed.
 
-    It sinks the slower the lower it is, at a pace that changes; it knows nothing of g, the thrust or the pad. So the log
-    holds touches of all kinds, at random places, and few good landings.
+    It sinks the slower the lower it is, at a pace that changes, and always somewhat; it knows nothing of g, the thrust or the
+    pad. So most of the log's flights end in a touch, of all kinds and at random places, and few of these are good landings.
     """
 
     def __init__(self, clips: int, rng: np.random.Generator):
         self.rng, self.clips = rng, clips
         self.trim = rng.uniform(-1.0, 0.0, (clips, 1)) * [0, 1]  # a throttle that may or may not hold it up
-        self.gain = rng.uniform(0.0, 1.2, (clips, 1))  # action per m/s; 0 is a pilot that ignores its speed
+        self.gain = rng.uniform(0.5, 4.0, (clips, 1))  # action per m/s
         self.drift = np.zeros((clips, 2))
         self.aim = self._draw()
 
@@ -129,9 +129,10 @@ class Pilot:
         """Actions (N, 2) for the true state."""
         self.aim = np.where(self.rng.random((self.clips, 1)) < 0.07, self._draw(), self.aim)
         self.drift = 0.8 * self.drift + self.rng.normal(0, 0.12, (self.clips, 2))
-        wanted = self.aim * np.stack([np.ones(self.clips), state["position"][:, 1]], 1)
+        side, pace, least = self.aim.T
+        wanted = np.stack([side, pace * state["position"][:, 1] - least], 1)
         return np.clip(self.trim + self.drift + self.gain * (wanted - state["velocity"]), -1, 1)
 
     def _draw(self):
-        """Speed aimed at: sideways in m/s, upward in m/s per m of height."""
-        return self.rng.uniform([-1.2, -2.5], [1.2, 0.2], (self.clips, 2))
+        """Speed aimed at: sideways in m/s, upward in m/s per m of height, and downward in m/s besides."""
+        return self.rng.uniform([-0.8, -4.0, 0.0], [0.8, 0.2, 0.7], (self.clips, 3))

@@ -4,7 +4,7 @@ const SIDE = 64;
 
 function render({ model, el }) {
   el.innerHTML = `
-    <div class="worldmodel-player" tabindex="0" style="display:inline-block;font:14px system-ui,sans-serif;outline-offset:4px">
+    <div class="worldmodel-player" tabindex="0" data-lm-suppress-shortcuts="true" style="display:inline-block;font:14px system-ui,sans-serif;outline-offset:4px">
       <canvas width="${SIDE}" height="${SIDE}" style="width:448px;height:448px;image-rendering:pixelated;background:#1a1a1a"></canvas>
       <div style="display:flex;gap:1em;align-items:center;margin:.5em 0;flex-wrap:wrap;width:448px">
         <span role="group" aria-label="where">
@@ -28,10 +28,10 @@ function render({ model, el }) {
     event.preventDefault();
     if (down === held.has(event.key)) return;
     down ? held.add(event.key) : held.delete(event.key);
-    send("keys", [...held]);
+    send("held", [...held]);
   }
   function let_go() {
-    if (held.size) { held.clear(); send("keys", []); }
+    if (held.size) { held.clear(); send("held", []); }
   }
   function draw() {
     const bytes = model.get("frame");
@@ -45,7 +45,7 @@ function render({ model, el }) {
   }
   function tell() {
     const told = model.get("told") || {};
-    const end = told.over ? " The episode is over." : "";
+    const end = told.over ? " · over" : "";
     el.querySelector(".told").textContent = told.error || `reward ${(told.earned || 0).toFixed(2)} · `
       + `the model believes g = ${(told.believed || 0).toFixed(1)} m/s².${end}`;
   }
@@ -72,7 +72,6 @@ function render({ model, el }) {
   model.on("change:place", choose);
   model.on("change:gravity", weigh);
   draw(); tell(); choose(); weigh();
-  box.focus();
 }
 
 export default { render };

@@ -61,11 +61,13 @@ class Tab(Local, websocket.WebSocketHandler):
         self.game, self.keys, self.times, self.loop = None, (), [], None
         if Tab.playing >= GAMES:
             return self.close(1013, f"{GAMES} games are being played already")
-        Tab.playing += 1
         self.game = self.settings["new_game"]()
+        Tab.playing += 1
         self.loop = asyncio.create_task(self.run())
 
     def on_message(self, message):
+        if self.loop is None:  # turned away, and talking on
+            return
         now = time.monotonic()
         self.times = [t for t in self.times if t > now - 1] + [now]
         if len(self.times) > MOST:

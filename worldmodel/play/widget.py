@@ -16,7 +16,7 @@ class Player(anywidget.AnyWidget):
     """Steer with the arrow keys; `play` starts the clock and `stop` ends it."""
 
     _esm = Path(__file__).parent / "player.js"
-    keys = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    held = traitlets.List(traitlets.Unicode()).tag(sync=True)  # keys; a widget's own `keys` are the names of its traits
     place = traitlets.Enum(PLACES, "dream").tag(sync=True)
     gravity = traitlets.Float(9.81).tag(sync=True)
     frame = traitlets.Bytes(b"").tag(sync=True)
@@ -30,7 +30,7 @@ class Player(anywidget.AnyWidget):
     def tick(self) -> None:
         """One frame on."""
         self.game.set(self.place, min(max(self.gravity, GRAVITY[0]), GRAVITY[1]))
-        shown = self.game.step(self.keys)
+        shown = self.game.step(self.held)
         self.frame = shown.frame.tobytes()
         self.told = {"earned": shown.earned, "over": shown.over, "believed": shown.believed}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from .style import BLUE, FAINT, QUIET, WIDTH, blank, draw_seeds, label_lines, looks, note, panel, styled
+from .style import BLUE, DASHES, FAINT, QUIET, RED, WIDTH, blank, draw_seeds, label_lines, looks, note, panel, styled
 
 NEAR = 0.4  # m, half of a landing pad's width
 
@@ -74,20 +74,47 @@ def open_loop(error: dict, unit: str = "m", title: str = "How long does the drea
 
 
 @styled
-def returns_over_training(updates, dream, unit: str = "reward per episode", title: str = "Is it learned in the dream?"):
-    """Return in the dream against updates of the policy.
+def returns_over_training(
+    updates, dream, true=None, unit: str = "reward per episode", title: str = "Is it learned in the dream?"
+):
+    """Return in the dream, and in the true world, against updates of the policy.
 
     Args:
         updates: (n,).
-        dream: (n,) or (S, n), the return in the dream.
+        dream: (n,) or (S, n), the return in the dream; true: the same in the true world, where it was tried.
 
     Returns:
         Figure.
     """
     figure, axes = panel(title, "policy updates", f"return ({unit})")
-    end = draw_seeds(axes, updates, dream, np.nanmean, BLUE)
+    labels = [("in the dream", draw_seeds(axes, updates, dream, np.nanmean, BLUE), BLUE)]
+    if true is not None:
+        labels.append(("in the world", draw_seeds(axes, updates, true, np.nanmean, RED, DASHES[1]), RED))
     axes.set_xlim(np.min(updates), np.max(updates))
-    label_lines(axes, [("in the dream", end, BLUE)])
+    label_lines(axes, labels)
+    return figure
+
+
+@styled
+def returns_over_frames(learners: dict, levels: dict, title: str = "What does learning cost?"):
+    """Return against true frames shown, of those who learn in the world, beside levels that others reach.
+
+    Args:
+        learners: by name, frames (n,) and returns (n,). levels: by name, one return; drawn as lines across.
+
+    Returns:
+        Figure.
+    """
+    figure, axes = panel(title, "frames of the true world (number)", "return (reward per episode)")
+    axes.set_xscale("log")
+    labels = []
+    for (name, (frames, returns)), (colour, dash, marker) in zip(learners.items(), looks(len(learners))):
+        axes.plot(frames, returns, color=colour, linestyle=dash, marker=marker)
+        labels.append((name, (frames[-1], returns[-1]), colour))
+    for name, level in levels.items():
+        axes.axhline(level, color=QUIET, linewidth=1.1, linestyle=":")
+        labels.append((name, (axes.get_xlim()[1], level), QUIET))
+    label_lines(axes, labels)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Saved models: safetensors beside a manifest with the sha256 of every file; the manifest is replaced last, and whole."""
+"""Saved models: safetensors beside a manifest with the sha256 of every file and of itself, which is replaced last, and whole."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from ..files import sha256, write_whole
+from ..files import held, sha256, write_whole
 from ..model import WorldModel, WorldModelConfig
 from ..settings import CheckpointError, WorldModelError
 
 FORMAT = 1
+HEADER = 100_000_000  # bytes; safetensors reads no longer one
+KEYS = {"format": int, "config": dict, "step": int, "files": dict, "about": dict}
 
 
 def save(model: WorldModel, path, step: int = 0, optimizers=(), **about) -> Path:
@@ -33,23 +35,35 @@ def save_tensors(path, parts: dict[str, dict[str, torch.Tensor]], config: dict, 
     """Write named groups of tensors and the config they belong to.
 
     A kill at any moment leaves the earlier checkpoint or this one: files carry step and content in their names, so none
-    is written over, and the manifest that names them is moved into place last.
+    is written over, and the manifest that names them is moved into place last. A second writer waits for its turn.
+
+    Raises:
+        CheckpointError: the folder cannot be written to, or the disk is full; what was saved before is as it was.
     """
-    path, files = Path(path), {}
+    path, blobs, files = Path(path), {}, {}
     for part, tensors in parts.items():
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        blob = safetensors.torch.save(tensors)
+        blob = safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
         digest = hashlib.sha256(blob).hexdigest()
         files[part] = {"file": f"{part}-{step:07d}-{digest[:8]}.safetensors", "sha256": digest}
-        write_whole(path / files[part]["file"], lambda file, blob=blob: file.write(blob))
-    manifest = {"format": FORMAT, "config": config, "step": step, "files": files, "about": about}
-    text = json.dumps(manifest, indent=1).encode()
-    write_whole(path / "manifest.json", lambda file: file.write(text))
-    kept = {entry["file"] for entry in files.values()}
-    for pattern in ("*.safetensors", ".*.safetensors.*", ".manifest.json.*"):  # a dot: left behind by a kill
-        for old in path.glob(pattern):
-            if old.name not in kept:
-                old.unlink(missing_ok=True)
+        blobs[files[part]["file"]] = blob
+    manifest = signed({"format": FORMAT, "config": config, "step": step, "files": files, "about": about})
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with held(path):
+            before = {file.name for file in path.iterdir()}
+            try:
+                for name, blob in {**blobs, "manifest.json": json.dumps(manifest, indent=1).encode()}.items():
+                    write_whole(path / name, lambda file, blob=blob: file.write(blob))
+            except OSError:
+                for name in set(blobs) - before:
+                    (path / name).unlink(missing_ok=True)
+                raise
+            for pattern in ("*.safetensors", ".*.safetensors.*", ".manifest.json.*"):  # a dot: left behind by a kill
+                for old in path.glob(pattern):
+                    if old.name not in blobs:
+                        old.unlink(missing_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"{path}: nothing was saved here: {error.strerror or error}") from error
     return path
 
 
@@ -94,22 +108,37 @@ def read_manifest(path: Path) -> dict:
     """The manifest of a saved model, checked for its form."""
     file = Path(path) / "manifest.json"
     try:
-        manifest = json.loads(file.read_text())
+        manifest = json.loads(file.read_text(), object_pairs_hook=_each_once)
     except FileNotFoundError:
         raise CheckpointError(f"{file}: missing; no model is saved here") from None
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: {error}") from None
-    if not isinstance(manifest, dict) or {"format", "config", "step", "files", "about"} - set(manifest):
+    if not isinstance(manifest, dict) or set(KEYS) - set(manifest):
         raise CheckpointError(f"{file}: not the manifest of a model")
     if manifest["format"] != FORMAT:
         raise CheckpointError(f"{file}: format {manifest['format']}; this package reads {FORMAT}")
-    for name, kind in {"config": dict, "step": int, "files": dict, "about": dict}.items():
+    digest = manifest.pop("sha256", None)  # the first models were saved without one
+    if set(manifest) - set(KEYS) or digest not in (None, signed(manifest)["sha256"]):
+        raise CheckpointError(f"{file}: it does not have the sha256 that it states; it was changed or damaged")
+    for name, kind in KEYS.items():
         if not isinstance(manifest[name], kind):
             raise CheckpointError(f"{file}: {name} is {manifest[name]!r:.40}, not a {kind.__name__}")
     for entry in manifest["files"].values():
         if not (isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("file", "sha256"))):
             raise CheckpointError(f"{file}: files has an entry that cannot be used: {entry!r:.80}")
     return manifest
+
+
+def signed(manifest: dict) -> dict:
+    """The manifest with the sha256 of all that it states."""
+    return {**manifest, "sha256": hashlib.sha256(json.dumps(manifest).encode()).hexdigest()}
+
+
+def _each_once(pairs: list) -> dict:
+    """A JSON object, in which no key may stand twice: readers differ in which of the two they take."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError(f"a key stands twice among {sorted(key for key, _ in pairs)}")
+    return dict(pairs)
 
 
 def _tensors(path: Path, manifest: dict, part: str) -> tuple[Path, dict]:
@@ -122,6 +151,8 @@ def _tensors(path: Path, manifest: dict, part: str) -> tuple[Path, dict]:
     if sha256(file) != entry["sha256"]:
         raise CheckpointError(f"{file}: its sha256 is not the manifest's; the file is damaged or incomplete")
     try:
+        with open(file, "rb") as opened:  # 8 bytes say how long the header is
+            json.loads(opened.read(min(int.from_bytes(opened.read(8), "little"), HEADER)), object_pairs_hook=_each_once)
         return file, safetensors.torch.load_file(file)
     except Exception as error:  # safetensors has an error type of its own, which its Python package does not always export
         raise CheckpointError(f"{file}: {error}") from None

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ..files import held
 from ..model import WorldModel, WorldModelConfig
 from ..model.objectives import find_loss, jepa_loss, predict_loss
 from ..model.ranks import average_gradients, join_ranks, rank_and_ranks, whole
@@ -78,17 +79,20 @@ def fit(
     device: str = "auto",
     progress: bool = True,
     tensorboard: bool = False,
+    eyes: WorldModel | None = None,
 ) -> WorldModel:
     """Train a world model on frames (and on the log, where there is one). Never opens the truth.
 
     Args:
         sizes: the model; size, channels, actions and rewards are taken from the videos.
         out: a folder for checkpoints and log; a run found there goes on where it was saved.
+        eyes: a model of the same sizes whose encoder and decoder are taken over, to begin with.
 
     Under ``torchrun`` every process calls this alike; the first of them saves, and all return the same model.
 
     Raises:
-        ConfigError: the clips are too short, ``out`` holds a run with other settings, or the ranks cannot share a step evenly.
+        ConfigError: the clips are too short, ``out`` holds a run with other settings or one that another process is training,
+            or the ranks cannot share a step evenly.
         TrainingDiverged: a loss that is not finite, naming step and clips; the last checkpoint stays.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after a checkpoint was saved (by many ranks: or the last regular one).
     """
@@ -102,12 +106,16 @@ def fit(
         raise ConfigError(f"find_clips and predict_clips must be multiples of the {rank_and_ranks()[1]} ranks")
     torch.manual_seed(config.seed)
     model = WorldModel(sizes).to(device)
+    if eyes is not None:
+        model.encoder.load_state_dict(eyes.encoder.state_dict())
+        model.decoder.load_state_dict(eyes.decoder.state_dict())
     run = _Run(model, videos, config, device, Path(out) if out else None, progress, tensorboard)
-    run.resume()
-    run.agree()
-    with _stop_between_updates(run):
-        run.phase("find", 0, config.find_steps, config.find_rate, run.find_step)
-        run.phase("predict", config.find_steps, config.steps, config.predict_rate, run.predict_step)
+    with run.alone():
+        run.resume()
+        run.agree()
+        with _stop_between_updates(run):
+            run.phase("find", 0, config.find_steps, config.find_rate, run.find_step)
+            run.phase("predict", config.find_steps, config.steps, config.predict_rate, run.predict_step)
     return model.eval()
 
 
@@ -125,12 +133,25 @@ class _Run:
 
     def resume(self):
         if self.out is None or not (self.out / "manifest.json").exists():
-            return
+            return self.log.forget_after(0)
         manifest = checkpoint.read_manifest(self.out)
         if manifest["about"] != self.about or manifest["config"] != asdict(self.model.config):
             raise ConfigError(f"{self.out}: holds a run with other settings or videos; give another folder or the same")
         self.model.load_state_dict(checkpoint.load(self.out).state_dict())
         self.step = manifest["step"]
+        self.log.forget_after(self.step)
+
+    @contextlib.contextmanager
+    def alone(self):
+        """Refuse a second run that would write into the same folder at the same time."""
+        if self.log.file is None:
+            yield
+            return
+        try:
+            with held(self.log.file, wait=False):
+                yield
+        except BlockingIOError:
+            raise ConfigError(f"{self.out}: another process is training here") from None
 
     def agree(self):
         """Refuse to train with ranks that stand elsewhere: they do not share the folder of checkpoints."""
@@ -149,6 +170,8 @@ class _Run:
             checkpoint.load_optimizers(self.out, self.optimizers)
         if name == "predict":
             self.clips = encode_all(self.model, self.videos)
+            if self.model.outcome is not None:
+                self.model.outcome.scale_to(*(self.clips[name] for name in ("rewards", "ends", "valid")))
         elif self.model.config.still:
             self.still = still_pictures(self.videos)
         bar = tqdm(range(self.step, end), name, end - begin, initial=self.step - begin, disable=not self.progress, leave=False)
@@ -173,12 +196,14 @@ class _Run:
                 self.updating = True
                 for optimizer in self.optimizers:
                     optimizer.step()
-                self.step, self.updating = step + 1, False
-                if self.asked_to_stop:
-                    raise KeyboardInterrupt
+                self.step = step + 1
                 if self.step % 50 == 0 or self.step == end:
                     values = {key: value.item() for key, value in losses.items()}
                     self.log.write(step=self.step, phase=name, seconds=time.perf_counter() - started, **values)
+                self.updating = False
+                if self.asked_to_stop:
+                    raise KeyboardInterrupt
+                if self.step % 50 == 0 or self.step == end:
                     bar.set_postfix(loss=f"{values['loss']:.3f}")
                     if values.get("flat", 0) > 0.9 and share > 0.5:  # one body alone leaves most points without a use
                         told = f"step {step} ({name}): collapsed, {values['flat']:.0%} of the latents hardly vary"
@@ -236,8 +261,9 @@ def encode_all(model: WorldModel, videos: Videos, batch: int = 32) -> dict[str, 
     clips = {"points": torch.cat([p for p, _ in parts]), "appearance": torch.cat([a for _, a in parts])}
     for name, values in clips.items():  # of ranks in turn -> in the order of the clips
         clips[name] = whole(values).unflatten(0, (ranks, -1)).transpose(0, 1).flatten(0, 1)[: len(videos)]
-    if not all(torch.isfinite(value).all() for value in clips.values()):
-        raise TrainingDiverged("the encoder's latents are not finite")
+    bad = ~torch.stack([torch.isfinite(value).flatten(1).all(1) for value in clips.values()]).all(0)
+    if bad.any():
+        raise TrainingDiverged(f"the encoder's latents are not finite; clips {bad.nonzero()[:8, 0].tolist()} ...")
     if videos.action_size:
         ends = videos.ends
         clips["actions"] = torch.from_numpy(videos.actions)

@@ -69,7 +69,10 @@ def ingest(folder_or_file, root=DATA, config: Ingest = Ingest(), skip_bad=True, 
         DataError: there is no video file, or none that can be used.
     """
     start = Path(folder_or_file)
-    files = _files(start)
+    try:
+        files = _files(start)
+    except (OSError, RuntimeError) as error:  # a loop of links, or a folder that may not be read
+        raise DataError(f"{start}: {error}") from None
     if not files:
         raise DataError(f"{start}: no video file here ({', '.join(SUFFIXES)})")
     prints = {name: sha256(path) for name, path in files.items()}
@@ -146,7 +149,7 @@ def _frames(path: Path, container, config: Ingest) -> Iterator[tuple[float, av.V
     streams = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
     if not streams:
         raise VideoFileError(path, "it has no video stream")
-    stream, shown, hidden, start, time, end = streams[0], 0, 0, None, -np.inf, 0.0
+    stream, shown, hidden, start, times, end = streams[0], 0, 0, None, [], 0.0
     if stream.codec_context is None:
         raise VideoFileError(path, "damaged, or of a codec that FFmpeg does not know")
     _check_size(path, stream.width, stream.height, config)
@@ -164,10 +167,12 @@ def _frames(path: Path, container, config: Ingest) -> Iterator[tuple[float, av.V
             start = at if start is None else start
             if at - start > config.max_seconds:
                 raise VideoFileError(path, f"too long: more than the {config.max_seconds:g} s that are allowed")
-            if at - start > time:  # a frame that is not later than the one before has no place in time
-                time = at - start
-                end = time + float((frame.duration or 0) * stream.time_base)
-                yield time, frame
+            if not times or at - start > times[-1]:  # a frame that is not later than the one before has no place in time
+                times.append(at - start)
+                end = times[-1] + float((frame.duration or 0) * stream.time_base)
+                yield times[-1], frame
+    if stream.frames and not declared:
+        raise VideoFileError(path, "damaged: it declares frames and no duration")
     if stream.frames and shown + hidden < stream.frames:
         raise VideoFileError(path, f"cut short: {shown} frames of the {stream.frames} that it declares")
     if container.format.name == "gif" and not path.read_bytes().rstrip(b"\0").endswith(b";"):
@@ -176,6 +181,17 @@ def _frames(path: Path, container, config: Ingest) -> Iterator[tuple[float, av.V
     # says how long the last frame stands.
     if not stream.frames and len(container.streams) == 1 and end < 0.95 * declared - 0.1:
         raise VideoFileError(path, f"cut short: {end:.2f} s of the {declared:.2f} s that it declares")
+    missing = max(shown - len(times), _missing(times, declared if len(container.streams) == 1 else 0.0))
+    if missing:
+        warnings.warn(f"{path}: {missing} frames or so are missing, and what is before or after stands in for them", stacklevel=2)
+
+
+def _missing(times: list, until: float) -> int:
+    """How many frames a steady rate lacks, its times in seconds: a camera may drop some, and damage may. 0 for a varying rate."""
+    steps = np.diff(times + [until] * (until > times[-1] > 0))
+    usual = np.median(steps) if len(times) > 1 else 1.0
+    steady = np.mean(np.abs(steps / usual - 1) < 0.25) > 0.8
+    return int((np.round(steps / usual) - 1).clip(0).sum()) if steady else 0
 
 
 def _check_size(path: Path, width: int, height: int, config: Ingest) -> None:

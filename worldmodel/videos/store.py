@@ -14,15 +14,16 @@ import io
 import itertools
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..files import sha256, write_whole
+from ..files import load_arrays, sha256, write_whole
 from ..settings import DataError
 
 VERSION = 1
+KEYS = {"version": int, "shape": list, "frames_per_second": (int, float), "action_size": int, "logged": bool, "shards": list}
 LOG = {"actions": np.float32, "rewards": np.float32, "ends": bool}
 
 
@@ -37,6 +38,7 @@ class Videos:
     manifest: dict
     index: np.ndarray  # (N,) which clips of the recording these are
     _shards: list
+    _acted: np.ndarray | None = None  # actions in place of the recorded ones
 
     @classmethod
     def open(cls, path) -> Videos:
@@ -51,7 +53,7 @@ class Videos:
         for shard in manifest["shards"]:
             try:
                 frames = np.load(path / shard["frames"], mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, EOFError) as error:
                 raise DataError(f"{path / shard['frames']}: {error}") from None
             if frames.shape != (shard["clips"], *expected) or frames.dtype != np.uint8:
                 found = f"{frames.dtype} {frames.shape}"
@@ -63,7 +65,19 @@ class Videos:
         return len(self.index)
 
     def __getitem__(self, which) -> Videos:
-        return Videos(self.path, self.manifest, np.atleast_1d(self.index[which]), self._shards)
+        rows = np.atleast_1d(np.arange(len(self))[which])
+        acted = None if self._acted is None else self._acted[rows]
+        return replace(self, index=self.index[rows], _acted=acted)
+
+    def with_actions(self, actions: np.ndarray) -> Videos:
+        """The same clips under other actions (N, T, A), as somebody else has labelled them.
+
+        Raises:
+            DataError: actions for other clips or frames than these.
+        """
+        if actions.ndim != 3 or actions.shape[:2] != (len(self), self.shape[0]):
+            raise DataError(f"actions {actions.shape}: {len(self)} clips of {self.shape[0]} frames need one for each frame")
+        return replace(self, _acted=np.asarray(actions, np.float32))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -74,7 +88,8 @@ class Videos:
     def digest(self) -> str:
         """One hash of what these clips are: the shards' hashes in the manifest, and which of their clips were chosen."""
         shards = "".join(shard["frames_sha256"] for shard in self.manifest["shards"])
-        return hashlib.sha256(shards.encode() + self.index.astype(np.int64).tobytes()).hexdigest()
+        acted = b"" if self._acted is None else self._acted.tobytes()
+        return hashlib.sha256(shards.encode() + self.index.astype(np.int64).tobytes() + acted).hexdigest()
 
     @property
     def frames_per_second(self) -> float:
@@ -83,7 +98,7 @@ class Videos:
     @property
     def action_size(self) -> int:
         """Numbers in one action; 0 where nobody acted."""
-        return self.manifest["action_size"]
+        return self.manifest["action_size"] if self._acted is None else self._acted.shape[2]
 
     def read(self, clips=None, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Frames [start, stop) of the clips at these positions (all by default): uint8 (n, t, H, W, C)."""
@@ -105,12 +120,13 @@ class Videos:
     def _logged(self, name):
         if not self.manifest["logged"]:
             return None
-        return np.concatenate([np.load(self.path / s["log"])[name] for s in self.manifest["shards"]])[self.index]
+        parts = [load_arrays(self.path / shard["log"], DataError, name)[name] for shard in self.manifest["shards"]]
+        return np.concatenate(parts)[self.index]
 
     @property
     def actions(self) -> np.ndarray | None:
         """float32 (N, T, A), None where nobody acted."""
-        return self._logged("actions")
+        return self._logged("actions") if self._acted is None else self._acted
 
     @property
     def rewards(self) -> np.ndarray | None:
@@ -147,16 +163,19 @@ def read_manifest(path: Path) -> dict:
         manifest = json.loads((path / "manifest.json").read_text())
     except FileNotFoundError:
         raise DataError(f"{path}: no manifest.json here; it is not a recording, or one that was not finished") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path / 'manifest.json'}: {error}") from None
-    missing = {"version", "shape", "frames_per_second", "action_size", "logged", "shards"} - set(manifest)
-    if missing:
+    if missing := set(KEYS) - set(manifest if isinstance(manifest, dict) else ()):
         raise DataError(f"{path / 'manifest.json'}: lacks {', '.join(sorted(missing))}")
     if manifest["version"] != VERSION:
         raise DataError(f"{path / 'manifest.json'}: version {manifest['version']}; this package reads {VERSION}")
+    for name, kind in KEYS.items():
+        if not isinstance(manifest[name], kind):
+            raise DataError(f"{path / 'manifest.json'}: {name} is {manifest[name]!r:.40}")
     for shard in manifest["shards"]:
-        named = [shard.get("frames"), shard.get("log", "none")]
-        if not isinstance(shard.get("clips"), int) or not all(isinstance(n, str) and Path(n).name == n for n in named):
+        kinds = ("frames", "log") if manifest["logged"] else ("frames",)
+        named = [shard.get(key) for kind in kinds for key in (kind, f"{kind}_sha256")] if isinstance(shard, dict) else [None]
+        if not all(isinstance(n, str) and Path(n).name == n for n in named) or not isinstance(shard.get("clips"), int):
             raise DataError(f"{path / 'manifest.json'}: shards has an entry that cannot be used: {shard}")
     return manifest
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import load_arrays
 from ..settings import DataError
 from .store import Videos
 
@@ -33,10 +34,7 @@ def truth(videos: Videos) -> Truth:
         raise DataError(f"{folder}: no truth is kept for these videos")
     if len(files) != len(videos.manifest["shards"]):
         raise DataError(f"{folder}: holds the truth of {len(files)} shards, but there are {len(videos.manifest['shards'])}")
-    try:
-        parts = [dict(np.load(file, allow_pickle=False)) for file in files]
-    except (OSError, ValueError) as error:
-        raise DataError(f"{folder}: {error}") from None
+    parts = [load_arrays(file, DataError) for file in files]
     forms = [{(name, value.shape[1:]) for name, value in part.items()} for part in parts]
     shared = [name for name, value in parts[0].items() if all((name, value.shape[1:]) in form for form in forms)]
     return Truth({name: np.concatenate([part[name] for part in parts])[videos.index] for name in shared})

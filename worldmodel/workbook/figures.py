@@ -186,6 +186,25 @@ def returns_figure(task: str, reports: list[Report]):
     return plots.bars(values, xlabel="return in the true world", title=f"Who does well in {task}?", ours="dream")
 
 
+def curve_figure(task: str, seeds: list[dict]):
+    """What the dream and the world pay while a policy learns in the dream alone."""
+    dream, true = (np.stack([seed[f"curve.{place}"] for seed in seeds]) for place in ("dream", "true"))
+    title = f"Does the dream flatter? ({task})"
+    return plots.returns_over_training(seeds[0]["curve.update"], dream, true, title=title)
+
+
+def frames_figure(task: str, reports: list[Report]):
+    """PPO's return against true frames, beside the dream's policy, which was shown none after the log."""
+    rows, learners = {report.name: report.value for report in reports}, {}
+    for view in ("pixels", "state"):
+        start = f"{task}.control.return.ppo_{view}."
+        found = sorted((int(name.split(".")[-2]), rows[name]) for name in rows if name.startswith(start) and name.endswith(".in"))
+        learners |= {f"PPO on {view}": np.array(found, float).T} if found else {}
+    levels = {"the dream's policy": f"{task}.control.return.dream.in", "oracle": f"{task}.control.return.oracle.in"}
+    levels = {label: rows[name] for label, name in levels.items() if name in rows}
+    return plots.returns_over_frames(learners, levels, f"What does learning cost? ({task})") if learners else None
+
+
 def dream_gif(model, clips, folder, name: str, seen: int = 10, steps: int = 30) -> None:
     """A moving picture: three true clips above, and below them what the model imagines from frame ``seen`` on."""
     frames = clips.videos.read([0, 1, 2])

@@ -19,6 +19,22 @@ from ..files import write_whole
 from ..videos import save_video
 
 ENTRY = "worldmodel"  # of a notebook's metadata
+LIVE = "application/vnd.jupyter.widget-view+json"  # what a widget shows while its kernel runs
+
+
+class Live:
+    """A widget for a cell to end with, and the still picture that stands for it where no kernel or no widget runs."""
+
+    def __init__(self, widget, still):
+        """``still`` is anything that shows itself as a PNG, such as a figure or a `moving_picture`."""
+        self.widget, self.still = widget, still
+
+    def _repr_mimebundle_(self, **settings):
+        from IPython.core.formatters import format_display_data
+
+        shown = self.widget._repr_mimebundle_(**settings)
+        live = shown[0] if isinstance(shown, tuple) else shown
+        return {LIVE: live[LIVE]} | format_display_data(self.still, include={"image/png", "text/plain"})[0]
 
 
 def moving_picture(rows: dict[str, np.ndarray], frames_per_second: float = 10.0, zoom: int = 3):
@@ -60,7 +76,8 @@ def source_hash(notebook) -> str:
 def execute(path, timeout: int = 600) -> None:
     """Run a notebook in its own folder and store it with its outputs, without times, and with `source_hash`.
 
-    Progress bars, which are there for whoever waits, are not kept.
+    Progress bars, which are there for whoever waits, are not kept; of a `Live` widget only the still picture is, for its
+    kernel ends here.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed; the file stays as it was.
@@ -77,6 +94,9 @@ def execute(path, timeout: int = 600) -> None:
         if cell.cell_type == "code":
             cell.metadata.pop("execution", None)
             cell.outputs = _without_bars(cell.outputs)
+            for output in cell.outputs:
+                if "image/png" in output.get("data", {}):
+                    output["data"].pop(LIVE, None)
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["language_info"] = {"name": "python"}
     notebook.metadata[ENTRY] = {"sha256": source_hash(notebook)}

@@ -11,18 +11,19 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from .. import control, evaluation, training
-from ..model import WorldModelConfig
+from .. import control, training
 from ..settings import DATA, ConfigError, threads
 from ..spread import spread
-from ..videos import Film, film
+from ..videos import film
+from .baselines import BASELINES, baseline_reports, frames_multiple, run_baseline
 from .battery import BATTERY, Bench
 from .experiments import EXPERIMENTS, Experiment
 from .families import SHARE, SWEEPS
-from .figures import dream_gif, figures_of, returns_figure, save_figure, table_figures
+from .figures import curve_figure, dream_gif, figures_of, frames_figure, returns_figure, save_figure, table_figures
 from .keeping import keep
 from .reports import control_reports
 from .results import read_results, write_results
+from .tasks import LOG_FULL, LOG_QUICK, TASKS, task_seed
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,12 @@ class Scale:
     episodes: int
     budget: float  # of the seconds that a sweep's families train
     generations: int  # of the evolved controller; a clone takes ten times as many steps
+    ppo_frames: int  # that PPO sees of the true world; a tenth is what a log has
 
 
-# The logs of the worlds to act in: fewer than 20,000 frames each before the episodes' ends.
-TASKS = {"lander": Film("lander", clips=560, frames=48), "catcher": Film("catcher", clips=416, frames=48)}
-GOAL = WorldModelConfig(anchors=4)  # a world with something in it that stays and matters: more points to find it
-LOG_FULL, LOG_QUICK = (replace(preset, steady=0.3) for preset in (training.FULL, training.QUICK))
 SCALES = {
-    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 0.2, 2, 100, 0.25, 20),
-    "full": Scale("full", None, None, LOG_FULL, control.FULL, 1.0, 20, 400, 1.0, 60),
+    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 0.2, 2, 100, 0.25, 20, 2000),
+    "full": Scale("full", None, None, LOG_FULL, control.FULL, 1.0, 20, 400, 1.0, 60, 200_000),
 }
 
 
@@ -107,44 +105,19 @@ def on_threads(count: int, piece):
     piece()
 
 
-def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
-    """Learn a world from its log, learn to act in the dream, then act in the true world on two bands of g."""
-    videos = film(TASKS[task], root, progress=progress)
-    started = time.perf_counter()
-    model = training.fit(videos, replace(scale.log_fit, seed=seed), GOAL, out / f"{task}-{seed}", progress=progress)
-    model.requires_grad_(False)
-    fitted, log = time.perf_counter() - started, training.encode_all(model, videos)
-    dreams = control.DreamEnv(model, log, 256, widen=control.WIDEN)
-    policy, history = control.learn_to_act(dreams, replace(scale.act, seed=seed), progress)
-    control.save_policy(policy, out / f"{task}-{seed}-policy")
-    evolved, _ = control.evolve(control.DreamEnv(model, log, 256), scale.generations, seed=seed, progress=progress)
-    cloned = control.clone(model, log, 10 * scale.generations, seed=seed, progress=progress)
-    policies = {"dream": policy, "evolved": evolved, "clone": cloned}
-    found = {"history": np.array(history)}
-    # To be compared with true episodes, dreams begin as those do: at the start of a flight, as soon as speeds are seen.
-    dream = control.run_episodes(control.DreamEnv(model, log, scale.episodes, starts=(2, 3)), policy.act, seed)
-    found["dream.return"] = dream.returns
-    for band in ("train", "beyond"):
-        for name, outcome in control.compare(model, policies, band, scale.episodes, seed, task).items():
-            found |= {f"{band}.{name}.return": outcome.returns, f"{band}.{name}.success": outcome.success}
-    if task == "catcher":
-        found |= {f"contact.{key}": values for key, values in evaluation.read_contacts(model, videos, seed).items()}
-    return found | {"fit_seconds": np.array(fitted), "seconds": np.array(time.perf_counter() - started)}
-
-
 def record(
     preset="full", seeds=5, only: tuple[str, ...] = (), root=DATA, out="runs", figures="figures", progress=True, jobs=1, ray=None
 ) -> None:
     """Run all seeds, one file for each test under ``out/PRESET``, then write results.json and the figures.
 
     Args:
-        only: names of `EXPERIMENTS`, `TASKS` or `SWEEPS`; none means all, and in ``quick`` `ball` and `lander`.
+        only: names of `EXPERIMENTS`, `TASKS`, `BASELINES` or `SWEEPS`; none means all, and in ``quick`` `ball` and `lander`.
         jobs: seeds and shared controls that run side by side, sharing the cores; ray: or on a cluster, see `spread`.
 
     Raises:
         ConfigError: for a name that is none of them.
     """
-    scale, out, known = SCALES[preset], Path(out).absolute() / preset, (*EXPERIMENTS, *TASKS, *SWEEPS)
+    scale, out, known = SCALES[preset], Path(out).absolute() / preset, (*EXPERIMENTS, *TASKS, *BASELINES, *SWEEPS)
     names, root = only or (("ball-clean", "lander") if preset == "quick" else known), Path(root).absolute()
     if set(names) - set(known):
         raise ConfigError(f"no experiment is called {sorted(set(names) - set(known))}; there are {', '.join(known)}")
@@ -163,6 +136,7 @@ def record(
                 _ = bench_of(one, scale, root, progress).sets
         pieces = [partial(run_seed, one, seed) for one in experiments.values() for seed in range(seeds)]
         pieces += [partial(run_task, task, seed) for task in TASKS if task in names for seed in range(seeds)]
+        pieces += [partial(run_baseline, name, seed) for name in BASELINES if name in names for seed in range(seeds)]
         pieces += [partial(run_shared, one, test) for one in experiments.values() for test in one.tests]
         pieces = [partial(piece, scale, root, out, False) for piece in pieces]
         pieces += [partial(sweep.kept, *piece, root, out, False) for sweep in sweeps.values() for piece in sweep.pieces(seeds)]
@@ -171,8 +145,12 @@ def record(
             pass
     for name in names:
         if name in TASKS:
-            reports = control_reports(name, [run_task(name, seed, scale, root, out, progress) for seed in range(seeds)], preset)
+            found = [run_task(name, seed, scale, root, out, progress) for seed in range(seeds)]
+            reports = control_reports(name, found, preset)
             save_figure(returns_figure(name, reports), figures, f"{name}.control")
+            save_figure(curve_figure(name, found), figures, f"{name}.control.gap")
+        elif name in BASELINES:
+            reports = baseline_reports(name, [run_baseline(name, seed, scale, root, out) for seed in range(seeds)], preset)
         elif name in sweeps:
             reports = sweeps[name].reports(seeds, root, out, preset)
         else:
@@ -181,10 +159,17 @@ def record(
                 clips = bench_of(experiments[name], scale, root, progress).sets["test"]
                 dream_gif(training.load(out / f"{name}-0"), clips, figures, f"{name.replace('-', '.')}.dream")
         write_results(reports, Path(figures) / "results.json")
-    for name, figure in table_figures(read_results(Path(figures) / "results.json")[1]).items():
-        save_figure(figure, figures, name)
+    reports = read_results(Path(figures) / "results.json")[1]
+    for task in ("lander", "pendulum_v1"):
+        write_results(frames_multiple(reports, task, preset), Path(figures) / "results.json")
+    drawn = table_figures(reports) | {
+        f"{task}.control.frames": frames_figure(task, reports) for task in ("lander", "pendulum_v1")
+    }
+    for name, figure in drawn.items():
+        if figure is not None:
+            save_figure(figure, figures, name)
     if preset == "full":
-        keep_weights(out, Path(root) / "weights", [name for name in names if name not in sweeps])
+        keep_weights(out, Path(root) / "weights", [name for name in names if name in experiments or name in TASKS])
 
 
 def keep_weights(out: Path, weights: Path, names=("ball-clean", "lander")) -> None:

@@ -3,32 +3,94 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from ..control import return_ratio
-from ..evaluation import contact_auroc, rows_of
+from ..evaluation import contact_auroc, explained, gap_where_real, rows_of, told_apart
 from ..probing import Report
+
+MARKS = {"pendulum_v1": ">= -200"}  # of the mean return, where there is no oracle to compare with
 
 
 def control_reports(task: str, seeds: list[dict], preset: str = "full") -> list[Report]:
-    """A task's return ratio in range and beyond, the gap between dream and truth, return and success of each policy.
+    """What each policy earned, where an oracle is known its ratio to it, and how the dream differs from the truth.
 
     Episodes whose start is already solved count in the gap alone, as dreams have them too.
     """
     reports, row = [], rows_of(f"{task}.control", seeds, preset, same_clips=False, model="anchors 4")
+    oracle = "train.oracle.return" in seeds[0]
     for band, label, mark in (("train", "in", ">= 0.95"), ("beyond", "beyond", ">= 0.9")):
 
-        def of(policy, what, band=band):
-            return [seed[f"{band}.{policy}.{what}"][~seed[f"{band}.no-op.success"]] for seed in seeds]
+        def of(policy, what, learner, band=band):
+            """Of the seeds that have a ``learner``: what a policy found in the episodes that are no gift."""
+            found = [
+                (seed[f"{band}.{policy}.{what}"], seed[f"{band}.no-op.success"]) for seed in having(f"{band}.{learner}.return")
+            ]
+            return [one[~solved] if len(one) == len(solved) else one for one, solved in found]
 
-        triples = list(zip(*(of(policy, "return") for policy in ("dream", "random", "oracle"))))
-        reports.append(row(f"return_ratio.{label}", triples, return_ratio, mark=mark))
-        for policy in (key.split(".")[1] for key in seeds[0] if key.startswith("train.") and key.endswith(".return")):
-            reports.append(row(f"return.{policy}.{label}", [(earned,) for earned in of(policy, "return")], np.mean))
-            reports.append(row(f"success.{policy}.{label}", [(won,) for won in of(policy, "success")], np.mean))
+        def having(key):
+            return [seed for seed in seeds if key in seed]
+
+        for policy in (key.split(".")[1] for key in seeds[0] if key.startswith(f"{band}.") and key.endswith(".return")):
+            earned = of(policy, "return", policy)
+            reports.append(row(f"return.{policy}.{label}", [(one,) for one in earned], np.mean))
+            if not oracle:
+                continue
+            reports.append(row(f"success.{policy}.{label}", [(won,) for won in of(policy, "success", policy)], np.mean))
+            if policy in ("dream", "told", "hidden", "selected_by_truth", "penalised"):
+                triples = list(zip(earned, *(of(one, "return", policy) for one in ("random", "oracle"))))
+                name, asked = ("return_ratio", mark) if policy == "dream" else (f"return_ratio.{policy}", "")
+                reports.append(row(f"{name}.{label}", triples, return_ratio, mark=asked))
+    if not oracle:
+        earned = [(seed["train.dream.return"],) for seed in seeds]
+        reports.append(row("return", earned, np.mean, mark=MARKS.get(task, "")))
+    return reports + gap_reports(row, seeds, oracle) + other_reports(row, seeds)
+
+
+def gap_reports(row, seeds: list[dict], oracle: bool) -> list[Report]:
+    """Dream return less true return of the same starts, as a share of the way from random to the best known; the detector."""
+    best = "oracle" if oracle else "dream"
+
+    def pair(start):
+        keys = (f"{start}gap.dream", f"{start}gap.true", f"train.{best}.return", "train.random.return")
+        return [tuple(seed[key] for key in keys) for seed in seeds if keys[0] in seed]
+
+    def gap(dream, true, high, low):
+        return abs(dream.mean() - true.mean()) / (high.mean() - low.mean())
+
+    def flattery(dream, true, high, low):
+        return (dream.mean() - true.mean()) / (high.mean() - low.mean())
+
+    scored = [tuple(seed[key] for key in ("detector.dream", "gap.true", "gap.dream")) for seed in seeds]
+    told = {start: [(seed[f"{start}true"], seed[f"{start}dream"]) for seed in seeds]
+            for start in ("detector.windows.", "detector.none.")}  # fmt: skip
+    starts = [start for start in ("", "penalised.") if pair(start)]
+    more = [
+        row(f"{name}.penalised", pair(start), of) for start in starts[1:] for name, of in (("gap", gap), ("flattery", flattery))
+    ]
+    return more + [
+        row("gap", pair(""), gap, mark="<= 0.05"),
+        row("flattery", pair(""), flattery),
+        row("detector.auroc", told["detector.windows."], told_apart),
+        row("detector.auroc.none", told["detector.none."], told_apart),
+        row("detector.explains", scored, explained),
+        row("detector.gap_of_all", scored, lambda *columns: gap_where_real(*columns)[0]),
+        row("detector.gap_where_real", scored, lambda *columns: gap_where_real(*columns)[1]),
+    ]
+
+
+def other_reports(row, seeds: list[dict]) -> list[Report]:
+    """What only some tasks have: the belief in g, moves of the planner's own, places asked for by picture, contacts."""
+    reports = []
+    for band, label in (("train", "in"), ("beyond", "beyond")):
+        if f"{band}.g_error" in seeds[0]:
+            pairs = [(seed[f"{band}.g_error"], seed[f"{band}.dream.return"]) for seed in seeds if f"{band}.g_error" in seed]
+            reports.append(row(f"return_by_g_error.{label}", pairs, lambda error, earned: spearmanr(error, earned).statistic))
+    for start in ("novelty.", "goal."):
+        for key in (key for key in seeds[0] if key.startswith(start)):
+            reports.append(row(key, [(seed[key],) for seed in seeds], np.nanmean, unit="px" if start == "novelty." else "m"))
     if "contact.score" in seeds[0]:
         for name, key, mark in (("contact_auroc", "score", ">= 0.95"), ("contact_auroc.shuffled", "shuffled", "")):
             read = [tuple(seed[f"contact.{part}"] for part in ("label", "valid", key)) for seed in seeds]
             reports.append(row(name, read, contact_auroc, mark=mark))
-    keys = ("dream.return", "train.dream.return", "train.random.return", "train.oracle.return")
-    gap = lambda dream, true, low, high: abs(dream.mean() - true.mean()) / (high.mean() - low.mean())
-    return [*reports, row("gap", [tuple(seed[key] for key in keys) for seed in seeds], gap, mark="<= 0.05")]
+    return reports

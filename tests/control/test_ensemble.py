@@ -1,0 +1,44 @@
+"""Doubt: heads agree where the log has taught them, and disagree far from it; a penalised dream pays less there."""
+
+import numpy as np
+import pytest
+import torch
+
+from worldmodel.control import DreamEnv, fit_ensemble
+from worldmodel.training import encode_all
+
+
+@pytest.fixture(scope="module")
+def taught(lander_model, lander):
+    clips = encode_all(lander_model, lander)
+    return clips, fit_ensemble(lander_model, clips, heads=3, steps=150, batch=128, progress=False)
+
+
+def test_doubt_is_usual_in_the_log_and_greater_far_from_it(taught, lander_model):
+    clips, ensemble = taught
+    state = lander_model.track(clips["points"], clips["appearance"], clips["actions"])[:, 4:5]
+    actions = clips["actions"][:, 5]
+    usual = ensemble.doubt(state, actions)
+    far = ensemble.doubt(state.apply(lambda value: value + 3 * value.std()), actions)
+    assert usual.shape == (len(actions),) and 0.2 < usual.mean() < 5
+    assert far.mean() > 2 * usual.mean()
+
+
+def test_heads_see_different_clips_and_are_repeatable(taught, lander_model):
+    clips, ensemble = taught
+    again = fit_ensemble(lander_model, clips, heads=3, steps=150, batch=128, progress=False)
+    assert all(torch.equal(one, other) for one, other in zip(ensemble.parameters(), again.parameters()))
+    assert not torch.equal(ensemble.weights[2][0], ensemble.weights[2][1])
+
+
+def test_a_penalised_dream_pays_less_by_what_is_doubted(taught, lander_model):
+    clips, ensemble = taught
+    plain, careful = (DreamEnv(lander_model, clips, 16, **more) for more in ({}, {"ensemble": ensemble, "penalty": 0.5}))
+    paid = []
+    for env in (plain, careful):
+        env.reset(seed=0)
+        paid.append(env.step(np.zeros((16, 2)))[1])
+    start = plain.reset(seed=0) and plain.state
+    due = 0.5 * lander_model.outcome.logged[1, 0] * (ensemble.doubt(start, torch.zeros(16, 2)) - 1).clamp(min=0)
+    torch.testing.assert_close(paid[0] - paid[1], due)
+    assert (due > 0).any()

@@ -1,0 +1,66 @@
+"""What learning in the true world costs: PPO's return against the frames it was shown, beside the dream's."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ..control import learn_ppo
+from ..evaluation import rows_of
+from ..probing import Report
+from .keeping import keep
+from .tasks import TASKS
+
+VIEWS = ("pixels", "state")
+BASELINES = {f"{task}-ppo-{view}": (task, view) for task in ("lander", "pendulum_v1") for view in VIEWS}
+
+
+def run_baseline(name: str, seed: int, scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
+    """`learn_ppo`, kept in a file."""
+    task, view = BASELINES[name]
+    points = [scale.ppo_frames // 10, 3 * scale.ppo_frames // 10, scale.ppo_frames]
+    learn = partial(learn_ppo, TASKS[task].world, view, seed, points, max(4, scale.episodes // 4))
+    return keep(out / f"{name}-{seed}.npz", learn)
+
+
+def baseline_reports(name: str, seeds: list[dict], preset: str = "full") -> list[Report]:
+    """Return and success at each number of frames shown, in each band."""
+    task, view = BASELINES[name]
+    row, reports = (
+        rows_of(f"{task}.control", [seed | {"seconds": seed["seconds"][-1]} for seed in seeds], preset, model="PPO"),
+        [],
+    )
+    for at, frames in enumerate(seeds[0]["frames"]):
+        for band, label in (("train", "in"), ("beyond", "beyond")):
+            if f"returns.{band}" in seeds[0]:
+                for what, key in (("return", "returns"), ("success", "success")):
+                    values = [(seed[f"{key}.{band}"][at],) for seed in seeds]
+                    reports.append(row(f"{what}.ppo_{view}.{round(frames, -3)}.{label}", values, np.mean))
+    return reports
+
+
+def frames_multiple(reports: list[Report], task: str, preset: str = "full") -> list[Report]:
+    """How many times the log's frames PPO needs from pixels for the dream's return: between its trials by a straight line in
+    the logarithm of frames. If it never gets there, the most that it was given: a lower bound, and marked so.
+    """
+    rows = {report.name: report for report in reports}
+    dream, start = rows.get(f"{task}.control.return.dream.in"), f"{task}.control.return.ppo_pixels."
+    curve = sorted(
+        (int(name.split(".")[-2]), row.value) for name, row in rows.items() if name.startswith(start) and name.endswith("in")
+    )
+    if dream is None or not curve:
+        return []
+    frames, earned = np.array(curve, float).T
+    reached = np.nonzero(earned >= dream.value)[0]
+    if not len(reached):
+        multiple, how = frames[-1] / frames[0], "a lower bound: PPO never got there"
+    elif reached[0] == 0:
+        multiple, how = 1.0, "an upper bound: PPO was there at its first trial"
+    else:
+        at = slice(reached[0] - 1, reached[0] + 1)
+        multiple, how = np.exp(np.interp(dream.value, earned[at], np.log(frames[at]))) / frames[0], "between PPO's trials"
+    seeds = min(dream.seeds, rows[f"{start}{int(frames[0])}.in"].seeds)
+    return [Report(f"{task}.control.frames_vs_ppo", float(multiple), np.nan, np.nan, seeds, len(curve), "1", ">= 10",
+                   bool(multiple >= 10), None, how, "anchors 4", preset, dream.seconds)]  # fmt: skip

@@ -1,0 +1,231 @@
+"""The worlds to act in, and a recorded seed of each: learn it from a log, act in its dream, see what is true of that."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .. import control, evaluation, training
+from ..model import WorldModel, WorldModelConfig
+from ..physics import WORLDS
+from ..settings import generator
+from ..videos import Film, Videos, film
+
+GOAL = WorldModelConfig(anchors=4)  # a world with something in it that stays and matters: more points to find it
+LOG_FULL, LOG_QUICK = (replace(preset, steady=0.3) for preset in (training.FULL, training.QUICK))
+FEW = 2  # seeds that learn three more policies besides: from penalised dreams, with g hidden, and told g
+STANDARD = (9.81, 5.0)  # m/s^2: a policy that is told g gets it less the first, in units of the second
+
+
+@dataclass(frozen=True)
+class Task:
+    """A true world, by our own name or Gymnasium's, and its log: fewer than 20,000 frames before the episodes' ends."""
+
+    world: str
+    clips: int
+    frames: int
+    steady: float = 0.3  # of the fit
+    discount: float = 0.99  # of learning to act
+
+    @property
+    def name(self) -> str:
+        """As rows and files have it: ``pendulum_v1`` is Pendulum-v1."""
+        return "".join("_" + c.lower() if c.isupper() else c for c in self.world).strip("_").replace("-", "_")
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        return ("train", "beyond") if self.world in WORLDS else ("train",)
+
+    def log(self, root, progress: bool = False) -> Videos:
+        """The log, recorded once: by a scripted pilot, or by random actions that are held for a while."""
+        if self.world in WORLDS:
+            return film(Film(self.world, clips=self.clips, frames=self.frames), root, progress=progress)
+        path = Path(root) / "videos" / f"{self.name}-{self.clips}x{self.frames}"
+        env = control.PixelEnv(self.world, 20)
+        return control.record_log(env, control.Wander(env), self.clips, self.frames, path)
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        Task("lander", 600, 48),
+        Task("catcher", 416, 48),
+        Task("Pendulum-v1", 200, 100, steady=0.0, discount=0.98),
+        Task("CartPole-v1", 400, 50, steady=0.0),
+        Task("InvertedPendulum-v5", 400, 50, steady=0.0),
+        Task("Reacher-v5", 400, 50, steady=0.0),
+    )
+}
+
+
+class Pupil:
+    """One seed's world model and log, and how it learns to act and is examined."""
+
+    def __init__(self, task: Task, seed: int, scale, model: WorldModel, videos: Videos):
+        self.task, self.seed, self.scale, self.model, self.videos = task, seed, scale, model, videos
+        self.log = training.encode_all(model, videos)
+        ours = task.world in WORLDS
+        self.limit = WORLDS[task.world].law.limit if ours else 200
+        self.episodes = scale.episodes if ours else scale.episodes // 20
+        self.few = max(2, self.episodes // 25)  # of these, where a planner acts
+        self.widen = control.WIDEN if ours else 1.0  # gravity is not varied in the others
+
+    def dreams(self, count: int = 256, **options) -> control.DreamEnv:
+        return control.DreamEnv(self.model, self.log, count, **{"limit": self.limit} | options)
+
+    def practice(self, **options) -> control.DreamEnv:
+        """Dreams to learn in: widened, where gravity differs from clip to clip, and blurred."""
+        return self.dreams(widen=self.widen, blur=1.0, **options)
+
+    def learn(self, env, watch=None) -> control.Policy:
+        return control.learn_to_act(env, replace(self.scale.act, seed=self.seed, discount=self.task.discount), False, watch)[0]
+
+    def act_truly(self, act, band="train", see=lambda env: env, episodes=None, seed=None, keep=False) -> control.Outcome:
+        """Play true episodes, seen through the model and then through ``see``."""
+        env = control.Observed(control.true_env(self.task.world, episodes or self.episodes, band), self.model)
+        return control.run_episodes(see(env), act, self.seed if seed is None else seed, keep)
+
+    def practise(self) -> tuple[dict[str, control.Policy], dict[str, np.ndarray]]:
+        """The policy of the dream, and the one that true return would have chosen; both returns over training.
+
+        The true episodes of the curve are others than those of the examination, and choose nothing but ``selected_by_truth``.
+        """
+        curve, best = [], []
+
+        def watch(update, policy, dreamt):
+            true = self.act_truly(policy.act, episodes=max(10, self.episodes // 8), seed=self.seed + 1000).returns.mean()
+            begun = control.run_episodes(self.dreams(self.episodes, starts=(2, 3)), policy.act, self.seed).returns.mean()
+            curve.append((update, begun, true))
+            best.append(copy.deepcopy(policy) if true >= max(t for *_, t in curve) else None)
+
+        policy = self.learn(self.practice(), watch)
+        chosen = [one for one in best if one is not None][-1]
+        names = ("update", "dream", "true")
+        return {"dream": policy, "selected_by_truth": chosen}, {f"curve.{n}": np.array(c) for n, c in zip(names, zip(*curve))}
+
+    def gap(self, policy) -> dict[str, np.ndarray]:
+        """Dreams beside true episodes from the same start, and what a detector makes of them."""
+        env = control.true_env(self.task.world, self.episodes)
+        beside = control.side_by_side(self.model, self.dreams(self.episodes), policy.act, env, self.seed)
+        points = slice(0, 2 * self.model.config.points)
+        paths = [beside[f"{place}.{what}"] for place in ("true", "dream") for what in ("features", "valid")]
+        paths[0], paths[2] = paths[0][..., points], paths[2][..., points]
+        told = evaluation.tell_dreams(*paths, self.seed)
+        # The same with true paths on both sides: what a detector makes of no difference.
+        half = len(paths[0]) // 2
+        none = evaluation.tell_dreams(
+            paths[0][:half], paths[1][:half], paths[0][half : 2 * half], paths[1][half : 2 * half], self.seed
+        )
+        found = {f"gap.{place}": beside[f"{place}.return"] for place in ("true", "dream")}
+        found |= {f"detector.{key}": value for key, value in told.items()}
+        return found | {f"detector.none.{key}": none[f"windows.{key}"] for key in ("true", "dream")}
+
+    def hide_and_tell(self, policy) -> dict[str, np.ndarray]:
+        """Policies from which what is believed of constants is hidden, and that are told g instead.
+
+        And of the dream's policy ``BAND.g_error`` (N,) in m/s^2, of the probe in the last moment of each episode.
+        """
+        direction, (middle, unit), found = evaluation.log_direction(self.model, self.videos), STANDARD, {}
+        dreams = self.practice()
+
+        def dreamt_g():
+            belief = dreams.state.belief.mean[:, -1].numpy(force=True)
+            return torch.as_tensor((belief @ direction.weights + direction.bias - middle) / unit, dtype=torch.float32)
+
+        def told(env):
+            return control.Told(env, lambda: (env.env.constants["g"] - middle) / unit)
+
+        for band in self.task.bands:
+            played, env = self.act_truly(policy.act, band, keep=True), control.true_env(self.task.world, self.episodes, band)
+            env.reset(seed=self.seed)  # the same episodes once more, for their g
+            last, start = played.valid.sum(1) - 1, 4 * self.model.config.points
+            belief = played.seen[np.arange(len(last)), last, start : start + self.model.config.constants]
+            found[f"{band}.g_error"] = np.abs(belief @ direction.weights + direction.bias - env.constants["g"])
+        for name, see, dream in (("hidden", control.Told, control.Told(dreams)), ("told", told, control.Told(dreams, dreamt_g))):
+            pupil = self.learn(dream)
+            for band in self.task.bands:
+                one = self.act_truly(pupil.act, band, see)
+                found |= {f"{band}.{name}.return": one.returns, f"{band}.{name}.success": one.success}
+        return found
+
+    def plan(self) -> dict[str, np.ndarray]:
+        """A planner in the true world: what it earns, and how far in px its paths are from all logged ones."""
+        episodes = self.few
+        model, view = self.model, control.Observed(control.true_env(self.task.world, episodes), self.model)
+        planner = control.Planner(partial(control.foresee, model), model.config.actions, control.PlanConfig(seed=self.seed))
+        played = control.run_episodes(view, lambda _: planner.act(view.state, episodes).numpy(), self.seed, keep=True)
+        log, valid = (self.log[name].numpy(force=True) for name in ("points", "valid"))
+        some, px = generator(self.seed, 11).permutation(len(log))[:episodes], model.config.size / 2
+        return {
+            "train.planner.return": played.returns, "train.planner.success": played.success,
+            "novelty.planner": px * evaluation.novelty(played.seen[..., : log.shape[-1]], played.valid, log, valid),
+            "novelty.log": px * evaluation.novelty(log[some], valid[some], log, valid, own=some),
+        }  # fmt: skip
+
+    def reach(self, steps: int = 30) -> dict[str, np.ndarray]:
+        """Plan a flight to the place that a picture shows: the body's true distance from it in m, at first and over the last ten
+        of ``steps``, beside random play and none. A flight that ended is as far away as the box is wide."""
+        episodes = self.few
+        env = control.true_env(self.task.world, episodes)
+        view, rng, found = control.Observed(env, self.model), generator(self.seed, 13), {}
+        config = control.PlanConfig(seed=self.seed)
+
+        def planned(goal):
+            planner = control.Planner(partial(control.approach, self.model, goal), self.model.config.actions, config)
+            return lambda: planner.act(view.state, episodes).numpy()
+
+        for name, acting in (
+            ("planner", planned),
+            ("random", lambda _: lambda: rng.uniform(-1, 1, env.action_space.shape)),
+            ("no-op", lambda _: lambda: np.tile(env.world.law.idle, (episodes, 1))),
+        ):
+            view.reset(seed=self.seed)
+            place = env.world.draw("train", episodes, generator(self.seed, 12))[1]["position"]
+            act, far, going = (
+                acting(self.model.encode(env.picture(position=place)[:, None])[0][:, 0]),
+                [],
+                np.ones(episodes, bool),
+            )
+            for _ in range(steps):
+                far.append(np.where(going, np.linalg.norm(env.state["position"] - place, axis=1), env.world.law.box))
+                *_, ended, cut, _ = view.step(act())
+                going &= ~(ended | cut)
+            found |= {f"goal.{name}": np.mean(far[-10:], 0), "goal.start": far[0]}
+        return found
+
+
+def task_seed(task: str, seed: int, scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
+    """Learn a world from its log, learn to act in the dream, then act in the true world on each band of g."""
+    of, started = TASKS[task], time.perf_counter()
+    videos = of.log(root, progress)
+    fit = replace(scale.log_fit, seed=seed, steady=of.steady)
+    started = time.perf_counter()
+    model = training.fit(videos, fit, GOAL, out / f"{task}-{seed}", progress=progress).requires_grad_(False)
+    found = {"fit_seconds": np.array(time.perf_counter() - started)}
+    pupil = Pupil(of, seed, scale, model, videos)
+    policies, curve = pupil.practise()
+    control.save_policy(policies["dream"], out / f"{task}-{seed}-policy")
+    ensemble = control.fit_ensemble(model, pupil.log, seed=seed, progress=progress)
+    if seed < FEW:
+        policies["penalised"] = pupil.learn(pupil.practice(ensemble=ensemble))
+    policies["evolved"] = control.evolve(pupil.dreams(), scale.generations, seed=seed, progress=progress)[0]
+    policies["clone"] = control.clone(model, pupil.log, 10 * scale.generations, seed=seed, progress=progress)
+    for band in of.bands:
+        for name, outcome in control.compare(model, policies, band, pupil.episodes, seed, of.world).items():
+            found |= {f"{band}.{name}.return": outcome.returns, f"{band}.{name}.success": outcome.success}
+    found |= curve | pupil.gap(policies["dream"])
+    if "penalised" in policies:
+        found |= {f"penalised.{key}": value for key, value in pupil.gap(policies["penalised"]).items() if key.startswith("gap")}
+    if of.world in WORLDS:
+        found |= pupil.plan()
+    if task == "lander":
+        found |= pupil.reach() | (pupil.hide_and_tell(policies["dream"]) if seed < FEW else {})
+    if task == "catcher":
+        found |= {f"contact.{key}": values for key, values in evaluation.read_contacts(model, videos, seed).items()}
+    return found | {"seconds": np.array(time.perf_counter() - started)}
