@@ -27,7 +27,7 @@ def test_moments_after_the_end_are_not_seen():
     valid[:, 10:], true, dream = False, walks(rng), walks(rng)
     dream[:, 10:] = 1e3
     told = tell_dreams(true, valid, dream, valid)
-    assert len(told["windows.dream"]) == 60 * 7
+    assert np.isfinite(told["windows.dream"]).sum() == 60 * 7
     assert told_apart(told["windows.true"], told["windows.dream"]) == pytest.approx(0.5, abs=0.15)
     valid[0] = False
     assert np.isnan(tell_dreams(true, valid, dream, valid)["dream"][0])

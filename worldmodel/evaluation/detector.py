@@ -24,27 +24,30 @@ def tell_dreams(
         true_valid, dream_valid: (N, T), False after an episode's end. Episode n of both has the same start.
 
     Returns:
-        ``true`` and ``dream`` (N,), the mean log-odds of being a dream over an episode's windows, NaN where it has none, and
-        ``windows.true``, ``windows.dream`` (M,) of all windows.
+        ``windows.true`` and ``windows.dream`` (N, T'), the log-odds of being a dream of each window, NaN where there is none; and
+        ``true`` and ``dream`` (N,), their means over an episode.
     """
-    (true, of_true), (dream, of_dream) = (_windows(*pair) for pair in ((true, true_valid), (dream, dream_valid)))
+    (true, there), (dream, dreamt) = (_windows(*pair) for pair in ((true, true_valid), (dream, dream_valid)))
     half = generator(seed, 9).permutation(len(true_valid)) % 2
-    scores = [np.empty(len(windows)) for windows in (true, dream)]
+    scores = {"true": np.full(there.shape, np.nan), "dream": np.full(dreamt.shape, np.nan)}
     for part in (0, 1):
-        others = [windows[half[of] != part] for windows, of in ((true, of_true), (dream, of_dream))]
-        seen, label = np.concatenate(others), np.repeat([0, 1], [len(one) for one in others])
-        fitted = HistGradientBoostingClassifier(max_iter=100, class_weight="balanced", random_state=0).fit(seen, label)
-        for score, windows, of in zip(scores, (true, dream), (of_true, of_dream)):
-            score[half[of] == part] = fitted.decision_function(windows[half[of] == part])
-    counts = [np.bincount(of, minlength=len(half)) for of in (of_true, of_dream)]
-    sums = [np.bincount(of, score, len(half)) for of, score in zip((of_true, of_dream), scores)]
-    means = [np.where(count > 0, total / np.maximum(count, 1), np.nan) for total, count in zip(sums, counts)]
-    return {"true": means[0], "dream": means[1], "windows.true": scores[0], "windows.dream": scores[1]}
+        learn, other = half != part, half == part
+        seen = [windows[learn][whole[learn]] for windows, whole in ((true, there), (dream, dreamt))]
+        label = np.repeat([0, 1], [len(one) for one in seen])
+        fitted = HistGradientBoostingClassifier(max_iter=100, class_weight="balanced", random_state=0)
+        fitted.fit(np.concatenate(seen), label)
+        for score, windows, whole in zip(scores.values(), (true, dream), (there, dreamt)):
+            if whole[other].any():
+                score[whole & other[:, None]] = fitted.decision_function(windows[other][whole[other]])
+    counts = {name: np.isfinite(score).sum(1) for name, score in scores.items()}
+    means = {name: np.where(counts[name] > 0, np.nansum(score, 1) / np.maximum(counts[name], 1), np.nan)
+             for name, score in scores.items()}  # fmt: skip
+    return means | {f"windows.{name}": score for name, score in scores.items()}
 
 
 def told_apart(windows_true: np.ndarray, windows_dream: np.ndarray) -> float:
-    """AUROC of the detector over windows; 0.5 is a dream that cannot be told."""
-    return auroc(windows_true, windows_dream)
+    """AUROC of the detector over windows, NaN where there is none; 0.5 is a dream that cannot be told."""
+    return auroc(*(windows[np.isfinite(windows)] for windows in (windows_true, windows_dream)))
 
 
 def explained(score: np.ndarray, true_return: np.ndarray, dream_return: np.ndarray) -> float:
@@ -61,10 +64,10 @@ def gap_where_real(score: np.ndarray, true_return: np.ndarray, dream_return: np.
 
 
 def _windows(paths, valid):
-    """All windows of moments that are valid throughout, (M, WINDOW * D): where it is, and its moves; and whose they are, (M,)."""
+    """Windows (N, T', F): where it is, and its moves, flattened; and which are valid throughout, (N, T')."""
     short = max(0, WINDOW - valid.shape[1])
     paths, valid = np.pad(paths, ((0, 0), (0, short), (0, 0))), np.pad(valid, ((0, 0), (0, short)))
     paths = np.lib.stride_tricks.sliding_window_view(paths, WINDOW, 1).swapaxes(2, 3)  # (N, T', WINDOW, D)
     whole = np.lib.stride_tricks.sliding_window_view(valid, WINDOW, 1).all(-1)
     seen = np.concatenate([paths[:, :, -1:], np.diff(paths, axis=2)], 2)
-    return seen[whole].reshape(whole.sum(), WINDOW * seen.shape[-1]), np.nonzero(whole)[0]
+    return seen.reshape(*whole.shape, -1), whole

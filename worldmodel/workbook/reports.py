@@ -47,6 +47,12 @@ def control_reports(task: str, seeds: list[dict], preset: str = "full") -> list[
     return reports + gap_reports(row, seeds, oracle) + other_reports(row, seeds)
 
 
+def mean_there(values: np.ndarray) -> float:
+    """The mean of what is a number; NaN where none is."""
+    there = values[np.isfinite(values)]
+    return float(there.mean()) if len(there) else np.nan
+
+
 def gap_reports(row, seeds: list[dict], oracle: bool) -> list[Report]:
     """Dream return less true return of the same starts, as a share of the way from random to the best known; the detector."""
     best = "oracle" if oracle else "dream"
@@ -88,7 +94,7 @@ def other_reports(row, seeds: list[dict]) -> list[Report]:
             reports.append(row(f"return_by_g_error.{label}", pairs, lambda error, earned: spearmanr(error, earned).statistic))
     for start in ("novelty.", "goal."):
         for key in (key for key in seeds[0] if key.startswith(start)):
-            reports.append(row(key, [(seed[key],) for seed in seeds], np.nanmean, unit="px" if start == "novelty." else "m"))
+            reports.append(row(key, [(seed[key],) for seed in seeds], mean_there, unit="px" if start == "novelty." else "m"))
     if "contact.score" in seeds[0]:
         for name, key, mark in (("contact_auroc", "score", ">= 0.95"), ("contact_auroc.shuffled", "shuffled", "")):
             read = [tuple(seed[f"contact.{part}"] for part in ("label", "valid", key)) for seed in seeds]
