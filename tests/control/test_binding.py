@@ -23,7 +23,7 @@ def test_a_linear_relation_is_found_and_turned_round():
 
 
 def test_errors_of_what_was_inferred_do_not_make_actions_small():
-    latent, real = labelled(3000, noise=0.5)
+    latent, real = labelled(400, noise=0.3)
     np.testing.assert_allclose(bind(latent, real).weights, WEIGHTS, atol=0.08)
 
 
