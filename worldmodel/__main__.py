@@ -104,7 +104,7 @@ def train(
     from .model import WorldModelConfig
     from .training import PRESETS, fit
     from .videos import Videos
-    from .workbook.record import SCALES
+    from .workbook.scales import SCALES
     from .workbook.tasks import GOAL
 
     recording = Videos.open(videos)

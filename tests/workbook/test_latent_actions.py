@@ -8,7 +8,7 @@ import pytest
 
 from worldmodel import control, training
 from worldmodel.workbook.latent_actions import LABELS, bindings_of, latent_actions_reports, run_latent_actions, steps_of
-from worldmodel.workbook.record import Scale
+from worldmodel.workbook.scales import Scale
 from worldmodel.workbook.tasks import TASKS, Task
 
 FIT = replace(training.QUICK, find_steps=3, predict_steps=4, find_clips=4, predict_clips=8)

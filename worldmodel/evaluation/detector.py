@@ -51,9 +51,13 @@ def told_apart(windows_true: np.ndarray, windows_dream: np.ndarray) -> float:
 
 
 def explained(score: np.ndarray, true_return: np.ndarray, dream_return: np.ndarray) -> float:
-    """Rank correlation over episodes of how dreamlike a dream looks with how far its return is from the true one's."""
+    """Rank correlation over episodes of how dreamlike a dream looks with how far its return is from the true one's.
+
+    NaN where one of them is the same throughout.
+    """
     there = np.isfinite(score)
-    return float(spearmanr(score[there], np.abs(dream_return - true_return)[there]).statistic)
+    look, off = score[there], np.abs(dream_return - true_return)[there]
+    return float(spearmanr(look, off).statistic) if np.ptp(look) and np.ptp(off) else np.nan
 
 
 def gap_where_real(score: np.ndarray, true_return: np.ndarray, dream_return: np.ndarray) -> tuple[float, float]:

@@ -11,13 +11,14 @@ from ..control import learn_ppo
 from ..evaluation import rows_of
 from ..probing import Report
 from .keeping import keep
+from .scales import Scale
 from .tasks import TASKS
 
 VIEWS = ("pixels", "state")
 BASELINES = {f"{task}-ppo-{view}": (task, view) for task in ("lander", "pendulum_v1") for view in VIEWS}
 
 
-def run_baseline(name: str, seed: int, scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
+def run_baseline(name: str, seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
     """`learn_ppo`, kept in a file."""
     task, view = BASELINES[name]
     points = [scale.ppo_frames // 10, 3 * scale.ppo_frames // 10, scale.ppo_frames]

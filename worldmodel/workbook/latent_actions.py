@@ -14,8 +14,8 @@ from .. import control, evaluation, training
 from ..probing import Report
 from ..settings import generator
 from .keeping import keep
-from .record import Scale, run_task
-from .tasks import GOAL, TASKS
+from .scales import Scale
+from .tasks import GOAL, TASKS, run_task
 
 LABELS = (10, 30, 100)  # steps of the log whose real action is told
 STEPS = 0.5  # of the steps that the model given all actions was trained, for the dynamics in latent actions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,32 +21,19 @@ from .experiments import EXPERIMENTS, Experiment
 from .families import SHARE, SWEEPS
 from .figures import curve_figure, dream_gif, figures_of, frames_figure, returns_figure, save_figure, table_figures
 from .keeping import keep
+from .latent_actions import latent_actions_reports, run_latent_actions
 from .reports import control_reports
 from .results import read_results, write_results
-from .tasks import LOG_FULL, LOG_QUICK, TASKS, task_seed
+from .scales import SCALES, Scale
+from .tasks import TASKS, run_task
 
-
-@dataclass(frozen=True)
-class Scale:
-    """How much a run does: training, the share of the evaluation's clips, untrained networks, episodes of each policy."""
-
-    name: str
-    fit: training.FitConfig | None  # in place of each experiment's own, and
-    clips: int | None  # so many clips to train on
-    log_fit: training.FitConfig  # for a log of actions, which has a tenth of the frames
-    act: control.ActorCriticConfig
-    share: float
-    untrained: int
-    episodes: int
-    budget: float  # of the seconds that a sweep's families train
-    generations: int  # of the evolved controller; a clone takes ten times as many steps
-    ppo_frames: int  # that PPO sees of the true world; a tenth is what a log has
-
-
-SCALES = {
-    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 0.2, 2, 100, 0.25, 20, 2000),
-    "full": Scale("full", None, None, LOG_FULL, control.FULL, 1.0, 20, 400, 1.0, 60, 200_000),
-}
+# What acts: name -> how one seed is run and kept, and the rows that follow from all seeds.
+ACTING = {
+    **{task: (partial(run_task, task), partial(control_reports, task)) for task in TASKS},
+    **{name: (partial(run_baseline, name), partial(baseline_reports, name)) for name in BASELINES},
+    **{f"{task}-latent-actions": (partial(run_latent_actions, task), partial(latent_actions_reports, task))
+       for task in ("catcher", "lander")},
+}  # fmt: skip
 
 
 def fit_seed(experiment: Experiment, seed: int, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
@@ -94,11 +81,6 @@ def run_experiment(experiment: Experiment, seeds: int, scale: Scale, root, out: 
     return [replace(report, model=experiment.model) for report in reports]
 
 
-def run_task(task: str, seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
-    """`task_seed`, kept in a file."""
-    return keep(out / f"{task}-{seed}.npz", partial(task_seed, task, seed, scale, root, out, progress))
-
-
 def on_threads(count: int, piece):
     """Call ``piece`` with as many threads as are its share of the machine."""
     torch.set_num_threads(count)
@@ -111,13 +93,13 @@ def record(
     """Run all seeds, one file for each test under ``out/PRESET``, then write results.json and the figures.
 
     Args:
-        only: names of `EXPERIMENTS`, `TASKS`, `BASELINES` or `SWEEPS`; none means all, and in ``quick`` `ball` and `lander`.
+        only: names of `EXPERIMENTS`, `ACTING` or `SWEEPS`; none means all, and in ``quick`` `ball` and `lander`.
         jobs: seeds and shared controls that run side by side, sharing the cores; ray: or on a cluster, see `spread`.
 
     Raises:
         ConfigError: for a name that is none of them.
     """
-    scale, out, known = SCALES[preset], Path(out).absolute() / preset, (*EXPERIMENTS, *TASKS, *BASELINES, *SWEEPS)
+    scale, out, known = SCALES[preset], Path(out).absolute() / preset, (*EXPERIMENTS, *ACTING, *SWEEPS)
     names, root = only or (("ball-clean", "lander") if preset == "quick" else known), Path(root).absolute()
     if set(names) - set(known):
         raise ConfigError(f"no experiment is called {sorted(set(names) - set(known))}; there are {', '.join(known)}")
@@ -135,8 +117,7 @@ def record(
             if set(one.tests) - {"extrapolation", "transfer"}:  # these have sets of their own
                 _ = bench_of(one, scale, root, progress).sets
         pieces = [partial(run_seed, one, seed) for one in experiments.values() for seed in range(seeds)]
-        pieces += [partial(run_task, task, seed) for task in TASKS if task in names for seed in range(seeds)]
-        pieces += [partial(run_baseline, name, seed) for name in BASELINES if name in names for seed in range(seeds)]
+        pieces += [partial(run, seed) for name, (run, _) in ACTING.items() if name in names for seed in range(seeds)]
         pieces += [partial(run_shared, one, test) for one in experiments.values() for test in one.tests]
         pieces = [partial(piece, scale, root, out, False) for piece in pieces]
         pieces += [partial(sweep.kept, *piece, root, out, False) for sweep in sweeps.values() for piece in sweep.pieces(seeds)]
@@ -144,13 +125,13 @@ def record(
         for _ in tqdm(spread(pieces, jobs, ray), "record", len(pieces), disable=not progress):
             pass
     for name in names:
-        if name in TASKS:
-            found = [run_task(name, seed, scale, root, out, progress) for seed in range(seeds)]
-            reports = control_reports(name, found, preset)
-            save_figure(returns_figure(name, reports), figures, f"{name}.control")
-            save_figure(curve_figure(name, found), figures, f"{name}.control.gap")
-        elif name in BASELINES:
-            reports = baseline_reports(name, [run_baseline(name, seed, scale, root, out) for seed in range(seeds)], preset)
+        if name in ACTING:
+            run, reports_of = ACTING[name]
+            found = [run(seed, scale, root, out, progress) for seed in range(seeds)]
+            reports = reports_of(found, preset)
+            if name in TASKS:
+                save_figure(returns_figure(name, reports), figures, f"{name}.control")
+                save_figure(curve_figure(name, found), figures, f"{name}.control.gap")
         elif name in sweeps:
             reports = sweeps[name].reports(seeds, root, out, preset)
         else:

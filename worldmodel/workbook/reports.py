@@ -62,10 +62,10 @@ def gap_reports(row, seeds: list[dict], oracle: bool) -> list[Report]:
         return [tuple(seed[key] for key in keys) for seed in seeds if keys[0] in seed]
 
     def gap(dream, true, high, low):
-        return abs(dream.mean() - true.mean()) / (high.mean() - low.mean())
+        return abs(dream.mean() - true.mean()) / abs(high.mean() - low.mean())
 
     def flattery(dream, true, high, low):
-        return (dream.mean() - true.mean()) / (high.mean() - low.mean())
+        return (dream.mean() - true.mean()) / abs(high.mean() - low.mean())
 
     scored = [tuple(seed[key] for key in ("detector.dream", "gap.true", "gap.dream")) for seed in seeds]
     told = {start: [(seed[f"{start}true"], seed[f"{start}dream"]) for seed in seeds]

@@ -16,9 +16,10 @@ from ..model import WorldModel, WorldModelConfig
 from ..physics import WORLDS
 from ..settings import generator
 from ..videos import Film, Videos, film
+from .keeping import keep
+from .scales import Scale
 
 GOAL = WorldModelConfig(anchors=4)  # a world with something in it that stays and matters: more points to find it
-LOG_FULL, LOG_QUICK = (replace(preset, steady=0.3) for preset in (training.FULL, training.QUICK))
 FEW = 2  # seeds that learn three more policies besides: from penalised dreams, with g hidden, and told g
 STANDARD = (9.81, 5.0)  # m/s^2: a policy that is told g gets it less the first, in units of the second
 
@@ -67,7 +68,7 @@ TASKS = {
 class Pupil:
     """One seed's world model and log, and how it learns to act and is examined."""
 
-    def __init__(self, task: Task, seed: int, scale, model: WorldModel, videos: Videos):
+    def __init__(self, task: Task, seed: int, scale: Scale, model: WorldModel, videos: Videos):
         self.task, self.seed, self.scale, self.model, self.videos = task, seed, scale, model, videos
         self.log = training.encode_all(model, videos)
         ours = task.world in WORLDS
@@ -200,7 +201,12 @@ class Pupil:
         return found
 
 
-def task_seed(task: str, seed: int, scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
+def run_task(task: str, seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
+    """`task_seed`, kept in a file."""
+    return keep(out / f"{task}-{seed}.npz", partial(task_seed, task, seed, scale, root, out, progress))
+
+
+def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
     """Learn a world from its log, learn to act in the dream, then act in the true world on each band of g."""
     of, started = TASKS[task], time.perf_counter()
     videos = of.log(root, progress)

@@ -1,0 +1,32 @@
+"""How much a recorded run does: `quick` in minutes and without a claim, `full` for the README's numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .. import control, training
+
+LOG_FULL, LOG_QUICK = (replace(preset, steady=0.3) for preset in (training.FULL, training.QUICK))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much a run does: training, the share of the evaluation's clips, untrained networks, episodes of each policy."""
+
+    name: str
+    fit: training.FitConfig | None  # in place of each experiment's own, and
+    clips: int | None  # so many clips to train on
+    log_fit: training.FitConfig  # for a log of actions, which has a tenth of the frames
+    act: control.ActorCriticConfig
+    share: float
+    untrained: int
+    episodes: int
+    budget: float  # of the seconds that a sweep's families train
+    generations: int  # of the evolved controller; a clone takes ten times as many steps
+    ppo_frames: int  # that PPO sees of the true world; a tenth is what a log has
+
+
+SCALES = {
+    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 0.2, 2, 100, 0.25, 20, 2000),
+    "full": Scale("full", None, None, LOG_FULL, control.FULL, 1.0, 20, 400, 1.0, 60, 200_000),
+}
