@@ -217,8 +217,8 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     pupil = Pupil(of, seed, scale, model, videos)
     policies, curve = pupil.practise()
     control.save_policy(policies["dream"], out / f"{task}-{seed}-policy")
-    ensemble = control.fit_ensemble(model, pupil.log, seed=seed, progress=progress)
     if seed < FEW:
+        ensemble = control.fit_ensemble(model, pupil.log, steps=10 * scale.generations, seed=seed, progress=progress)
         policies["penalised"] = pupil.learn(pupil.practice(ensemble=ensemble))
     policies["evolved"] = control.evolve(pupil.dreams(), scale.generations, seed=seed, progress=progress)[0]
     policies["clone"] = control.clone(model, pupil.log, 10 * scale.generations, seed=seed, progress=progress)
