@@ -83,7 +83,7 @@ SCALING = {
 # range, one seed), and the model of an eighth of the weights, which read it better than the default did in a minute.
 FULL_LENGTH = {"clips": 4000, "seconds": 240.0}
 EIGHTH = {"eighth": replace(SCALING["parameters"]["0.125"], **FULL_LENGTH)}
-BEST = EIGHTH | {
+BEST = {
     name: replace(COMBINATIONS[name], **FULL_LENGTH)
     for name in ("points+kinematic+pixel", "points+gru+pixel", "points+kinematic+jepa")
 }
@@ -212,7 +212,8 @@ SWEEPS = {
     "families-clutter": Sweep("clutter", "family", LEAVE_ONE_OUT),
     "combinations": Sweep("clean", "combination", COMBINATIONS, seeds=1),
     "best-combinations": Sweep("clean", "best", BEST),
-    "eighth-clutter": Sweep("clutter", "best", EIGHTH),
+    "eighth": Sweep("clean", "best", EIGHTH, seeds=1),
+    "eighth-clutter": Sweep("clutter", "best", EIGHTH, seeds=1),
     **{f"scaling-{axis}": Sweep("clean", f"J.{axis}", families, 1, exponent=True) for axis, families in SCALING.items()},
 }
 

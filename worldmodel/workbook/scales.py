@@ -22,7 +22,7 @@ class Scale:
     untrained: int
     episodes: int
     budget: float  # of the seconds that a sweep's families train
-    generations: int  # of the evolved controller; a clone takes ten times as many steps
+    generations: int  # of the evolved controller; a clone and an ensemble take ten times as many steps
     ppo_frames: int  # that PPO sees of the true world; a tenth is what a log has
 
 

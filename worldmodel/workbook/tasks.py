@@ -115,14 +115,10 @@ class Pupil:
         env = control.true_env(self.task.world, self.episodes)
         beside = control.side_by_side(self.model, self.dreams(self.episodes), policy.act, env, self.seed)
         points = slice(0, 2 * self.model.config.points)
-        paths = [beside[f"{place}.{what}"] for place in ("true", "dream") for what in ("features", "valid")]
-        paths[0], paths[2] = paths[0][..., points], paths[2][..., points]
-        told = evaluation.tell_dreams(*paths, self.seed)
-        # The same with true paths on both sides: what a detector makes of no difference.
-        half = len(paths[0]) // 2
-        none = evaluation.tell_dreams(
-            paths[0][:half], paths[1][:half], paths[0][half : 2 * half], paths[1][half : 2 * half], self.seed
-        )
+        true, dream = ((beside[f"{place}.features"][..., points], beside[f"{place}.valid"]) for place in ("true", "dream"))
+        told = evaluation.tell_dreams(*true, *dream, self.seed)
+        one, other = ((part[rows] for part in true) for rows in (slice(0, None, 2), slice(1, None, 2)))
+        none = evaluation.tell_dreams(*one, *other, self.seed)  # true paths on both sides: there is nothing to tell
         found = {f"gap.{place}": beside[f"{place}.return"] for place in ("true", "dream")}
         found |= {f"detector.{key}": value for key, value in told.items()}
         return found | {f"detector.none.{key}": none[f"windows.{key}"] for key in ("true", "dream")}
@@ -217,8 +213,8 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     pupil = Pupil(of, seed, scale, model, videos)
     policies, curve = pupil.practise()
     control.save_policy(policies["dream"], out / f"{task}-{seed}-policy")
-    ensemble = control.fit_ensemble(model, pupil.log, seed=seed, progress=progress)
     if seed < FEW:
+        ensemble = control.fit_ensemble(model, pupil.log, steps=10 * scale.generations, seed=seed, progress=progress)
         policies["penalised"] = pupil.learn(pupil.practice(ensemble=ensemble))
     policies["evolved"] = control.evolve(pupil.dreams(), scale.generations, seed=seed, progress=progress)[0]
     policies["clone"] = control.clone(model, pupil.log, 10 * scale.generations, seed=seed, progress=progress)
