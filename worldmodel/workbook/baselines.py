@@ -38,25 +38,32 @@ def baseline_reports(name: str, seeds: list[dict], preset: str = "full") -> list
             if f"returns.{band}" in seeds[0]:
                 for what, key in (("return", "returns"), ("success", "success")):
                     values = [(seed[f"{key}.{band}"][at],) for seed in seeds]
-                    reports.append(row(f"{what}.ppo_{view}.{round(frames, -3)}.{label}", values, np.mean))
+                    reports.append(row(f"{what}.ppo_{view}.{asked(frames)}.{label}", values, np.mean))
     return reports
+
+
+def asked(frames: int) -> int:
+    """The number of frames at which PPO was to be tried: one digit, and it is tried after the first update beyond."""
+    return int(float(f"{frames:.0e}"))
 
 
 def frames_multiple(reports: list[Report], task: str, preset: str = "full") -> list[Report]:
     """How many times the log's frames PPO needs from pixels for the dream's return: between its trials by a straight line in
-    the logarithm of frames. If it never gets there, the most that it was given: a lower bound, and marked so.
+    the logarithm of frames. If it never gets there, the most that it was given: a lower bound, and marked so. No row if it did no
+    better than idleness at its best: such a rival shows nothing.
     """
     rows = {report.name: report for report in reports}
     dream, start = rows.get(f"{task}.control.return.dream.in"), f"{task}.control.return.ppo_pixels."
     curve = sorted(
         (int(name.split(".")[-2]), row.value) for name, row in rows.items() if name.startswith(start) and name.endswith("in")
     )
-    if dream is None or not curve:
+    idle = rows.get(f"{task}.control.return.no-op.in")
+    if dream is None or not curve or max(earned for _, earned in curve) <= idle.value:
         return []
     frames, earned = np.array(curve, float).T
     reached = np.nonzero(earned >= dream.value)[0]
     if not len(reached):
-        multiple, how = frames[-1] / frames[0], "a lower bound: PPO never got there"
+        multiple, how = frames[-1] / frames[0], "a lower bound: PPO, its settings not tuned on pixels, never got there"
     elif reached[0] == 0:
         multiple, how = 1.0, "an upper bound: PPO was there at its first trial"
     else:

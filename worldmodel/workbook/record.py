@@ -141,11 +141,10 @@ def record(
                 dream_gif(training.load(out / f"{name}-0"), clips, figures, f"{name.replace('-', '.')}.dream")
         write_results(reports, Path(figures) / "results.json")
     reports = read_results(Path(figures) / "results.json")[1]
-    for task in ("lander", "pendulum_v1"):
+    rivals = sorted({task for task, _ in BASELINES.values()})
+    for task in rivals:
         write_results(frames_multiple(reports, task, preset), Path(figures) / "results.json")
-    drawn = table_figures(reports) | {
-        f"{task}.control.frames": frames_figure(task, reports) for task in ("lander", "pendulum_v1")
-    }
+    drawn = table_figures(reports) | {f"{task}.control.frames": frames_figure(task, reports) for task in rivals}
     for name, figure in drawn.items():
         if figure is not None:
             save_figure(figure, figures, name)

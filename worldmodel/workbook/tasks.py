@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import torch
 
@@ -72,7 +73,7 @@ class Pupil:
         self.task, self.seed, self.scale, self.model, self.videos = task, seed, scale, model, videos
         self.log = training.encode_all(model, videos)
         ours = task.world in WORLDS
-        self.limit = WORLDS[task.world].law.limit if ours else 200
+        self.limit = WORLDS[task.world].law.limit if ours else gym.spec(task.world).max_episode_steps
         self.episodes = scale.episodes if ours else scale.episodes // 20
         self.few = max(2, self.episodes // 25)  # of these, where a planner acts
         self.widen = control.WIDEN if ours else 1.0  # gravity is not varied in the others

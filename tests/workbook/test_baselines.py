@@ -1,0 +1,40 @@
+"""How many times the frames: between trials, a bound where there is no between, and nothing from a rival that learned nothing."""
+
+import numpy as np
+import pytest
+
+from worldmodel.evaluation import rows_of
+from worldmodel.workbook.baselines import asked, baseline_reports, frames_multiple
+
+
+def rows(earned, dream, idle=-1.0):
+    """Rows of a dream's policy, of idleness, and of PPO at 20,000, 60,000 and 200,000 frames."""
+    row = rows_of("lander.control", [{"seconds": 1.0}], "full")
+    others = [row(f"return.{name}.in", [(np.full(4, value),)], np.mean) for name, value in (("dream", dream), ("no-op", idle))]
+    seed = {"frames": np.array([20_480, 60_416, 200_704]), "seconds": np.array([1.0, 2.0, 3.0])}
+    for band in ("train", "beyond"):
+        seed |= {f"returns.{band}": np.repeat(earned, 4).reshape(3, 4), f"success.{band}": np.zeros((3, 4), bool)}
+    return others + baseline_reports("lander-ppo-pixels", [seed])
+
+
+@pytest.mark.parametrize(
+    "earned, multiple, word",
+    [
+        ((0.0, 1.0, 3.0), 3 * (200 / 60) ** 0.5, "between"),  # halfway from the second trial to the third
+        ((0.0, 0.5, 1.0), 10.0, "lower bound"),
+        ((2.5, 3.0, 3.0), 1.0, "upper bound"),
+    ],
+)
+def test_the_multiple_and_what_kind_of_number_it_is(earned, multiple, word):
+    (found,) = frames_multiple(rows(earned, dream=2.0), "lander")
+    assert found.value == pytest.approx(multiple) and word in found.anchor and found.holds == (multiple >= 10)
+
+
+def test_a_rival_that_is_no_better_than_idleness_shows_nothing():
+    assert frames_multiple(rows((-3.0, -3.0, -2.0), dream=2.0), "lander") == []
+
+
+def test_rows_are_named_by_the_frames_that_were_asked_for():
+    names = {row.name for row in rows((0.0, 1.0, 2.0), 2.0)}
+    assert {f"lander.control.return.ppo_pixels.{n}.{band}" for n in (20000, 60000, 200000) for band in ("in", "beyond")} <= names
+    assert [asked(n) for n in (20_184, 61_033, 200_838)] == [20_000, 60_000, 200_000]
