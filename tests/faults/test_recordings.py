@@ -1,38 +1,21 @@
 """Recordings that are cut off, damaged or forged: filmed on to the same bytes, or refused, and the file is named."""
 
-import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import BALL, bytes_below, module, record, small_shards  # noqa: F401
 
 from worldmodel.settings import DataError
-from worldmodel.videos import Film, Videos, film, truth
+from worldmodel.videos import Film, Videos, truth
 from worldmodel.videos.store import save_manifest, save_shard
 
-module = import_module("worldmodel.videos.film")
-BALL = Film(clips=50, frames=6)
-
-
-@pytest.fixture(autouse=True)
-def small_shards(monkeypatch):
-    monkeypatch.setattr(module, "CLIPS_PER_SHARD", 20)
-    monkeypatch.setattr(module, "CLIPS_PER_BLOCK", 8)
-
-
-def record(config, root, **kwargs):
-    return film(config, root, progress=False, **kwargs)
-
-
-def bytes_below(root):
-    files = sorted(p for p in root.rglob("*") if p.is_file())
-    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+pytestmark = pytest.mark.usefixtures("small_shards")
 
 
 KILLED = """

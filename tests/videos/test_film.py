@@ -1,37 +1,20 @@
 """Recordings: the same bytes from the same seed, whatever interrupts them; the truth in a tree of its own."""
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import BALL, bytes_below, module, record, small_shards  # noqa: F401
 
 from worldmodel.physics import ALL, BANDS, WORLDS, bodies, world
 from worldmodel.settings import ConfigError, DataError, generator
-from worldmodel.videos import Film, film, truth
+from worldmodel.videos import Film, truth
 
-module = import_module("worldmodel.videos.film")
-BALL = Film(clips=50, frames=6)
-
-
-@pytest.fixture(autouse=True)
-def small_shards(monkeypatch):
-    monkeypatch.setattr(module, "CLIPS_PER_SHARD", 20)
-    monkeypatch.setattr(module, "CLIPS_PER_BLOCK", 8)
-
-
-def record(config, root, **kwargs):
-    return film(config, root, progress=False, **kwargs)
-
-
-def bytes_below(root):
-    files = sorted(p for p in root.rglob("*") if p.is_file())
-    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+pytestmark = pytest.mark.usefixtures("small_shards")
 
 
 @pytest.mark.parametrize("config", [BALL, Film("lander", 50, 6, "clutter")])

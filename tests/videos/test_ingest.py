@@ -7,21 +7,10 @@ from importlib import import_module
 import av
 import numpy as np
 import pytest
+from clips import CODECS, SMALL, moving_square
 
 from worldmodel.settings import ConfigError, VideoFileError
 from worldmodel.videos import Ingest, ingest
-
-CODECS = {".mp4": "libx264", ".mov": "libx264", ".mkv": "libx264", ".webm": "libvpx", ".gif": "gif"}
-SMALL = Ingest(size=32, frames=10)
-
-
-def moving_square(frames=24, height=64, width=64):
-    """A white square on grey that moves 2 px a frame: uint8 (T, H, W)."""
-    picture = np.full((frames, height, width), 40, np.uint8)
-    for t in range(frames):
-        left = (2 * t) % (width - 16)
-        picture[t, height // 2 - 8 : height // 2 + 8, left : left + 16] = 230
-    return picture
 
 
 def encode(path, frames, rate=20):

@@ -124,7 +124,7 @@ def learn_to_act(
     """Train a policy in ``env``, a vector environment that speaks in tensors (`DreamEnv`).
 
     Args:
-        watch: is told of every `EVALUATE` updates: how many, the policy as it is, and what its whole episodes earned on average.
+        watch: is shown, every `EVALUATE` updates, how many there were and the policy as it is.
 
     Returns:
         the policy whose whole episodes, played every `EVALUATE` updates, earned most, and the mean lambda-return of each update.
@@ -164,7 +164,7 @@ def learn_to_act(
         if (update + 1) % EVALUATE == 0 or update + 1 == config.updates:
             earned = run_episodes(env, policy.act, config.seed).returns.mean()
             if watch is not None:
-                watch(update + 1, policy, earned)
+                watch(update + 1, policy)
             if earned > best:
                 best, kept = earned, copy.deepcopy(policy.state_dict())
             features, _ = env.reset(seed=config.seed + 1 + update)

@@ -98,18 +98,18 @@ class Pupil:
 
         The true episodes of the curve are others than those of the examination, and choose nothing but ``selected_by_truth``.
         """
-        curve, best = [], []
+        curve, chosen = [], []
 
-        def watch(update, policy, dreamt):
+        def watch(update, policy):
             true = self.act_truly(policy.act, episodes=max(10, self.episodes // 8), seed=self.seed + 1000).returns.mean()
             begun = control.run_episodes(self.dreams(self.episodes, starts=(2, 3)), policy.act, self.seed).returns.mean()
             curve.append((update, begun, true))
-            best.append(copy.deepcopy(policy) if true >= max(t for *_, t in curve) else None)
+            if true >= max(earned for *_, earned in curve):
+                chosen[:] = [copy.deepcopy(policy)]
 
         policy = self.learn(self.practice(), watch)
-        chosen = [one for one in best if one is not None][-1]
         names = ("update", "dream", "true")
-        return {"dream": policy, "selected_by_truth": chosen}, {f"curve.{n}": np.array(c) for n, c in zip(names, zip(*curve))}
+        return {"dream": policy, "selected_by_truth": chosen[0]}, {f"curve.{n}": np.array(c) for n, c in zip(names, zip(*curve))}
 
     def gap(self, policy) -> dict[str, np.ndarray]:
         """Dreams beside true episodes from the same start, and what a detector makes of them."""
