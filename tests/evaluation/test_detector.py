@@ -29,6 +29,7 @@ def test_moments_after_the_end_are_not_seen():
     told = tell_dreams(true, valid, dream, valid)
     assert np.isfinite(told["windows.dream"]).sum() == 60 * 7
     assert told_apart(told["windows.true"], told["windows.dream"]) == pytest.approx(0.5, abs=0.15)
+    assert np.isnan(told_apart(np.full((3, 2), np.nan), told["windows.dream"]))
     valid[0] = False
     assert np.isnan(tell_dreams(true, valid, dream, valid)["dream"][0])
 

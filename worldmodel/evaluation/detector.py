@@ -46,8 +46,9 @@ def tell_dreams(
 
 
 def told_apart(windows_true: np.ndarray, windows_dream: np.ndarray) -> float:
-    """AUROC of the detector over windows, NaN where there is none; 0.5 is a dream that cannot be told."""
-    return auroc(*(windows[np.isfinite(windows)] for windows in (windows_true, windows_dream)))
+    """AUROC of the detector over windows (NaN: no window); 0.5 is a dream that cannot be told. NaN where one kind has none."""
+    kinds = [windows[np.isfinite(windows)] for windows in (windows_true, windows_dream)]
+    return auroc(*kinds) if all(len(windows) for windows in kinds) else np.nan
 
 
 def explained(score: np.ndarray, true_return: np.ndarray, dream_return: np.ndarray) -> float:

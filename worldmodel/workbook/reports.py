@@ -61,11 +61,14 @@ def gap_reports(row, seeds: list[dict], oracle: bool) -> list[Report]:
         keys = (f"{start}gap.dream", f"{start}gap.true", f"train.{best}.return", "train.random.return")
         return [tuple(seed[key] for key in keys) for seed in seeds if keys[0] in seed]
 
+    def span(high, low):
+        return abs(high.mean() - low.mean()) or np.nan  # a policy that plays as at random sets no scale
+
     def gap(dream, true, high, low):
-        return abs(dream.mean() - true.mean()) / abs(high.mean() - low.mean())
+        return abs(dream.mean() - true.mean()) / span(high, low)
 
     def flattery(dream, true, high, low):
-        return (dream.mean() - true.mean()) / abs(high.mean() - low.mean())
+        return (dream.mean() - true.mean()) / span(high, low)
 
     scored = [tuple(seed[key] for key in ("detector.dream", "gap.true", "gap.dream")) for seed in seeds]
     told = {start: [(seed[f"{start}true"], seed[f"{start}dream"]) for seed in seeds]
