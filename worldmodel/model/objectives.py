@@ -13,12 +13,13 @@ from .world_model import LatentState, WorldModel, still_picture, to_pixels
 PIXEL_ERROR = 0.1  # px; open-loop errors count linearly above it, so that rare misses at contacts do not drown flight
 SIGREG = 10.0  # weight of `sigreg`; the test statistic of a batch of 100 would have 0.1
 PLACE_SPREAD = 2.0  # points lie within -1 and 1: brings them to the spread that `sigreg` asks for
+STIRRED = 0.05  # of a picture's half
 FLAT = 0.01  # a latent that varies less, over clips and times, tells nothing: the share of them is logged as ``flat``
 SPARE = 0.1  # weight of what the networks add to a body that is accelerated evenly, in 1/SPEED_SCALE of a picture's half
 
 
 def find_loss(
-    model: WorldModel, frames, another, straighten: float, still=None, light=None, steady: float = 0.0
+    model: WorldModel, frames, another, straighten: float, still=None, light=None, steady: float = 0.0, stir: float = 0.0
 ) -> dict[str, torch.Tensor]:
     """Reconstruction of two frames of each stretch, uint8 (B, L, H, W, C), and straightness of the points' paths.
 
@@ -33,6 +34,8 @@ def find_loss(
             The frames to be painted keep theirs, and a path is to be straight through the flicker.
         steady: weight of what anchors move within clips, as a share of their variance over all: an anchor that follows a
             body says nothing of another time, is painted nowhere, and would never come to learn better.
+        stir: weight of what the coordinate that varies most, over clips and times, lacks of `STIRRED` (a hinge on the spread,
+            as in VICReg, Bardes et al. 2022): where one thing stands out in every frame, all points may settle on it.
     """
     points, seen = model.encode(frames, light, still)
     _, appearance = model.encode(another[:, :1])
@@ -49,7 +52,7 @@ def find_loss(
     third = points[:, 3:] - 3 * points[:, 2:-1] + 3 * points[:, 1:-2] - points[:, :-3]
     straightness = (torch.sqrt(third**2 + 1e-8) / (spread + 1e-2)).mean()
     return {
-        "loss": reconstruction + straighten * straightness + steady * wandering,
+        "loss": reconstruction + straighten * straightness + steady * wandering + stir * F.relu(1 - spread.max() / STIRRED),
         "reconstruction": reconstruction,
         "straightness": straightness,
         "flat": (spread < FLAT).float().mean(),

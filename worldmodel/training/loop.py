@@ -44,6 +44,7 @@ class FitConfig:
     find_rate: float = 2.4e-2  # peak learning rate of matrices; see `optimizer`
     straighten: float = 0.3  # weight of straightness, once the body is found
     steady: float = 0.0  # weight of anchors' wandering within clips; for scenes with something that stays and must be found
+    stir: float = 0.0  # weight of the points' moving at all; for scenes where what stands out most never moves
     flicker: float = 0.5  # light taken away at random from parts of a frame, so that places do not hang on brightness
     predict_steps: int = 1500
     predict_clips: int = 128
@@ -56,7 +57,9 @@ class FitConfig:
 
     def __post_init__(self):
         check_config(self, find_steps=(0, 1e7), predict_steps=(0, 1e7), find_clips=(1, 1e5), predict_clips=(1, 1e5))
-        check_config(self, find_frames=(4, 1e4), find_rate=(0, 1), predict_rate=(0, 1), straighten=(0, 1e3), steady=(0, 1e3))
+        check_config(
+            self, find_frames=(4, 1e4), find_rate=(0, 1), predict_rate=(0, 1), straighten=(0, 1e3), steady=(0, 1e3), stir=(0, 1e3)
+        )
         check_config(
             self, starts=(1, 1e4), horizon=(1, 1e3), save_every=(1, 1e7), seed=(0, 2**31), weight_decay=(0, 1), flicker=(0, 1)
         )
@@ -238,7 +241,7 @@ class _Run:
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.bf16):
             if self.model.config.jepa:
                 return jepa_loss(self.model, frames, another, still, light, directions), clips
-            return find_loss(self.model, frames, another, straighten, still, light, c.steady), clips
+            return find_loss(self.model, frames, another, straighten, still, light, c.steady, c.stir), clips
 
     def predict_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 1, step)

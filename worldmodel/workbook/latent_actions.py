@@ -41,7 +41,7 @@ def latent_actions_seed(task: str, seed: int, scale: Scale, root, out: Path, pro
     relabelled = videos.with_actions(found.values)
     model = training.fit(relabelled, fit, GOAL, out / f"{task}-{seed}-latent", progress=progress, eyes=eyes)
     log["actions"] = torch.from_numpy(found.values).to(model.device)
-    dreams = control.DreamEnv(model.requires_grad_(False), log, 256, widen=control.WIDEN, blur=1.0)
+    dreams = control.DreamEnv(model.requires_grad_(False), log, scale.dreams, widen=control.WIDEN, blur=1.0)
     policy, _ = control.learn_to_act(dreams, replace(scale.act, seed=seed), progress)
     control.save_policy(policy, out / f"{task}-{seed}-latent-policy")
 
@@ -77,7 +77,7 @@ def latent_actions_reports(task: str, seeds: list[dict], preset: str = "full") -
 
     Episodes whose start is already solved do not count, as in `control_reports`.
     """
-    row = evaluation.rows_of(f"{task}.latent_actions", seeds, preset, same_clips=False, model="anchors 4")
+    row = evaluation.rows_of(f"{task}.latent_actions", seeds, preset, same_clips=False, model="anchors 12")
     reports = []
     for name, key in (("r2", "read"), *((f"r2.{how}", f"read.{how}") for how in ("shuffled", "acceleration", "surprise"))):
         reports.append(row(name, [tuple(seed[part] for part in ("told", "real", key)) for seed in seeds], evaluation.actions_r2))

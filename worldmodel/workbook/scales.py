@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from .. import control, training
 
-LOG_FULL, LOG_QUICK = (replace(preset, steady=0.3) for preset in (training.FULL, training.QUICK))
+LOG_FULL, LOG_QUICK = (replace(preset, steady=0.3, stir=1.0) for preset in (training.FULL, training.QUICK))
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Scale:
     clips: int | None  # so many clips to train on
     log_fit: training.FitConfig  # for a log of actions, which has a tenth of the frames
     act: control.ActorCriticConfig
+    dreams: int  # at a time, to learn to act in
     share: float
     untrained: int
     episodes: int
@@ -27,6 +28,6 @@ class Scale:
 
 
 SCALES = {
-    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 0.2, 2, 100, 0.25, 20, 2000),
-    "full": Scale("full", None, None, LOG_FULL, control.FULL, 1.0, 20, 400, 1.0, 60, 200_000),
+    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 256, 0.2, 2, 100, 0.25, 20, 2000),
+    "full": Scale("full", None, None, LOG_FULL, control.FULL, 512, 1.0, 20, 400, 1.0, 60, 200_000),
 }
