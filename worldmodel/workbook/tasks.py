@@ -209,11 +209,13 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     videos = of.log(root, progress)
     fit = replace(scale.log_fit, seed=seed, steady=of.steady)
     started = time.perf_counter()
-    model = training.fit(videos, fit, GOAL, out / f"{task}-{seed}", progress=progress).requires_grad_(False)
+    place = out / f"{task}-{seed}"
+    eyes = training.find_best(videos, fit, GOAL, f"{place}-eyes", scale.tries, progress=progress) if scale.tries > 1 else None
+    model = training.fit(videos, fit, GOAL, place, progress=progress, eyes=eyes).requires_grad_(False)
     found = {"fit_seconds": np.array(time.perf_counter() - started)}
     pupil = Pupil(of, seed, scale, model, videos)
     policies, curve = pupil.practise()
-    control.save_policy(policies["dream"], out / f"{task}-{seed}-policy")
+    control.save_policy(policies["dream"], f"{place}-policy")
     if seed < FEW:
         ensemble = control.fit_ensemble(model, pupil.log, steps=10 * scale.generations, seed=seed, progress=progress)
         policies["penalised"] = pupil.learn(pupil.practice(ensemble=ensemble))
