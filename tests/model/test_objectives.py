@@ -239,3 +239,16 @@ def test_anchors_that_are_to_be_steady_come_from_what_stays_in_three_frames(size
     one[:, 0], other[:, 0] = frames[:, 0], frames[:, 0]  # the vector is that of the first
     found = [find_loss(model, frames, another, 0.0, steady=0.3)["loss"] for another in (one, other)]
     assert torch.equal(*found)
+
+
+def test_points_that_all_stand_still_are_stirred_and_others_are_not(sizes):
+    torch.manual_seed(0)
+    model = WorldModel(replace(sizes, size=16))
+    dark = torch.full((8, 6, 16, 16, 1), 26, dtype=torch.uint8)
+    lit = dark.clone()
+    for n in range(8):
+        lit[n, :, 2 * n : 2 * n + 2, 2 * n : 2 * n + 2] = 230  # a body in another place in every clip
+    for frames, stirs in ((dark, True), (lit, False)):
+        calm, stirred = (find_loss(model, frames, frames[:, :1], 0.0, stir=stir)["loss"] for stir in (0.0, 1.0))
+        assert (stirred > calm) == stirs
+    stirred.backward()

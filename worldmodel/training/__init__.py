@@ -5,6 +5,6 @@ from .latent_actions import LatentActionConfig, LatentActions, infer_actions
 from .loop import FULL, PRESETS, QUICK, FitConfig, encode_all, find_best, fit
 
 __all__ = [
-    "FULL", "PRESETS", "QUICK", "FitConfig", "LatentActionConfig", "LatentActions", "encode_all", "find_best", "fit", "infer_actions", "load",
-    "load_module", "save", "save_tensors",
+    "FULL", "PRESETS", "QUICK", "FitConfig", "LatentActionConfig", "LatentActions", "encode_all", "find_best", "fit",
+    "infer_actions", "load", "load_module", "save", "save_tensors",
 ]  # fmt: skip
