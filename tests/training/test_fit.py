@@ -11,8 +11,7 @@ import torch
 
 from worldmodel.model.objectives import find_loss, predict_loss
 from worldmodel.settings import ConfigError
-from worldmodel.training import FitConfig, encode_all, find_best, fit, load
-from worldmodel.training.log import read_log
+from worldmodel.training import FitConfig, encode_all, fit
 
 loop = import_module("worldmodel.training.loop")
 
@@ -57,15 +56,6 @@ def test_both_losses_fall(ball, tiny_fit, sizes):
     untrained, found, foretold = losses(0, 0), losses(60, 0), losses(60, 120)
     assert found[0] < 0.85 * untrained[0]
     assert foretold[0] == found[0] and foretold[1] < 0.8 * found[1]
-
-
-def test_of_several_beginnings_the_one_that_paints_best_is_taken(lander, tiny_fit, sizes, tmp_path):
-    best = find_best(lander, tiny_fit, sizes, tmp_path, tries=3, steps=3, device="cpu", progress=False)
-    painted = [read_log(tmp_path / f"try-{number}")[-1]["reconstruction"] for number in range(3)]
-    assert len(set(painted)) == 3
-    assert same_weights(best, load(tmp_path / f"try-{int(np.argmin(painted))}"))
-    seeing = fit(lander, replace(tiny_fit, find_steps=0), sizes, device="cpu", progress=False, eyes=best)
-    assert same_weights(seeing.encoder, best.encoder)
 
 
 def test_the_log_has_a_line_every_fifty_steps_and_at_the_end_of_a_phase(ball, tiny_fit, sizes, tmp_path):

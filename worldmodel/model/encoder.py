@@ -24,12 +24,14 @@ def patch_grid(size: int) -> torch.Tensor:
 class PointEncoder(nn.Module):
     """Frames (B, C, H, W) in 0 to 1 -> points (B, 2K) in image coordinates, appearance (B, 2 anchors + vector)."""
 
-    def __init__(self, size: int, channels: int, points: int, anchors: int, vector: int, width: int, glimpse: int = 0):
+    def __init__(
+        self, size: int, channels: int, points: int, anchors: int, vector: int, width: int, glimpse: int = 0, edges: str = "zeros"
+    ):
         super().__init__()
         self.moving, self.points = points, points + anchors
         self.glimpse = Glimpse(size, channels, glimpse) if glimpse else None
         self.stem = nn.Conv2d(channels, width, 2 * PATCH, PATCH, PATCH // 2)
-        self.around = nn.Conv2d(width, width, 3, 1, 1)
+        self.around = nn.Conv2d(width, width, 3, 1, 1, padding_mode=edges)
         self.mix = nn.Conv2d(width, width, 1)
         self.head = nn.Conv2d(width, 3 * self.points, 1)  # per point: a weight and a shift (x, y)
         self.vector = nn.Linear(width, vector)

@@ -40,6 +40,7 @@ class WorldModelConfig:
     constants: int = 8  # numbers in the belief
     window: int = 8  # frames in a piece of evidence
     still: bool = False  # keep the still part of a clip as a picture, and paint what moves over it: for textured scenes
+    centred: bool = False  # encode only how a frame differs from the mean picture of all clips: what is rare stands out
     encoder_width: int = 24
     glimpse: int = 16  # side in pixels of a second, closer look at each point; 0 for none
     decoder_width: int = 64
@@ -51,6 +52,8 @@ class WorldModelConfig:
         check_config(self, dynamics_width=(1, 8192))
         if self.size % PATCH or self.channels not in (1, 3):
             raise ConfigError(f"size must be a multiple of {PATCH} and channels 1 or 3, not {self.size} and {self.channels}")
+        if self.centred and self.encoder != "points":
+            raise ConfigError("only an encoder of points can be centred")
         if self.encoder not in ENCODERS or self.dynamics not in ("evidence", *MEMORIES):
             raise ConfigError(f"encoder is one of {ENCODERS} and dynamics evidence or one of {tuple(MEMORIES)}, not "
                               f"{self.encoder!r} and {self.dynamics!r}")  # fmt: skip
@@ -100,7 +103,16 @@ class WorldModel(nn.Module):
         self.config = c = config
         latents = 2 * c.points
         if c.encoder == "points":
-            self.encoder = PointEncoder(c.size, c.channels, c.points, c.anchors, c.vector, c.encoder_width, c.glimpse)
+            self.encoder = PointEncoder(
+                c.size,
+                c.channels,
+                c.points,
+                c.anchors,
+                c.vector,
+                c.encoder_width,
+                c.glimpse,
+                "replicate" if c.centred else "zeros",
+            )
             self.decoder = PatchDecoder(c.size, c.channels, c.points, c.anchors, c.vector, c.decoder_width)
         else:
             self.encoder = ConvEncoder(c.size, c.channels, latents, c.appearance, c.encoder_width)
@@ -141,6 +153,8 @@ class WorldModel(nn.Module):
         batch = to_pixels(frames, self.device)
         if light is not None:
             batch = dimmed(batch, light.to(self.device), None if still is None else to_pixels(still[:, None], self.device))
+        if c.centred:
+            batch = batch - self.decoder.background.detach()
         points, appearance = self.encoder(batch.flatten(0, 1).contiguous(memory_format=torch.channels_last))
         return points.unflatten(0, batch.shape[:2]), appearance.unflatten(0, batch.shape[:2])
 

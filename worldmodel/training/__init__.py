@@ -2,9 +2,9 @@
 
 from .checkpoint import load, load_module, save, save_tensors
 from .latent_actions import LatentActionConfig, LatentActions, infer_actions
-from .loop import FULL, PRESETS, QUICK, FitConfig, encode_all, find_best, fit
+from .loop import FULL, PRESETS, QUICK, FitConfig, encode_all, fit
 
 __all__ = [
-    "FULL", "PRESETS", "QUICK", "FitConfig", "LatentActionConfig", "LatentActions", "encode_all", "find_best", "fit",
-    "infer_actions", "load", "load_module", "save", "save_tensors",
+    "FULL", "PRESETS", "QUICK", "FitConfig", "LatentActionConfig", "LatentActions", "encode_all", "fit", "infer_actions", "load",
+    "load_module", "save", "save_tensors",
 ]  # fmt: skip

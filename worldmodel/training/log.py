@@ -47,11 +47,6 @@ class Log:
                     self.board.add_scalar(name, value, step)
 
 
-def read_log(folder) -> list[dict]:
-    """What a run wrote, a line for every 50 steps."""
-    return [json.loads(line) for line in (Path(folder) / "log.jsonl").read_text().splitlines()]
-
-
 def _step_of(line: bytes) -> float:
     """The step that a line tells of; infinite where a kill or a fault left half a line."""
     try:

@@ -27,7 +27,7 @@ from ..model.world_model import still_picture
 from ..settings import ConfigError, TrainingDiverged, check_config, choose_device, generator
 from ..videos import Videos
 from . import checkpoint
-from .log import Log, read_log
+from .log import Log
 from .optimizer import optimizers, set_rate
 
 FIRST = 2  # earliest start of a rollout: one or two frames hide a speed, and guessing it would pull the later ones to a mean
@@ -109,6 +109,8 @@ def fit(
         raise ConfigError(f"find_clips and predict_clips must be multiples of the {rank_and_ranks()[1]} ranks")
     torch.manual_seed(config.seed)
     model = WorldModel(sizes).to(device)
+    if sizes.centred:
+        model.decoder.background.data.copy_(mean_picture(videos))
     if eyes is not None:
         model.encoder.load_state_dict(eyes.encoder.state_dict())
         model.decoder.load_state_dict(eyes.decoder.state_dict())
@@ -120,22 +122,6 @@ def fit(
             run.phase("find", 0, config.find_steps, config.find_rate, run.find_step)
             run.phase("predict", config.find_steps, config.steps, config.predict_rate, run.predict_step)
     return model.eval()
-
-
-def find_best(videos: Videos, config: FitConfig, sizes: WorldModelConfig, out, tries: int = 3, steps: int = 250, **options):
-    """Of ``tries`` models that look for ``steps`` what moves and what stays, the one that paints best: ``eyes`` for `fit`.
-
-    Where a small thing tells clips apart, as the pad of `lander` does, an encoder finds it early or never; which, is a matter
-    of its first weights. No label is needed to tell: what was not found is not painted.
-    """
-    found = []
-    for number in range(tries):
-        seed, place = int(generator(config.seed, 20, number).integers(2**31)), Path(out) / f"try-{number}"
-        short = replace(config, seed=seed, find_steps=steps, predict_steps=0, straighten=0.0)
-        model = fit(videos, short, sizes, place, **options)
-        last = [line["reconstruction"] for line in read_log(place)][-3:]
-        found.append((sum(last), number, model))
-    return min(found)[2]
 
 
 class _Run:
@@ -295,6 +281,14 @@ def still_pictures(videos: Videos, batch: int = 64) -> torch.Tensor:
     """The still picture of every clip, uint8 (N, H, W, C)."""
     starts = range(0, len(videos), batch)
     return torch.cat([still_picture(videos.read(np.arange(i, min(i + batch, len(videos))))) for i in starts])
+
+
+def mean_picture(videos: Videos, batch: int = 64) -> torch.Tensor:
+    """The mean (1, C, H, W) of the first and the middle frame of all clips, in 0 to 1."""
+    starts, times = range(0, len(videos), batch), (0, videos.shape[0] // 2)
+    parts = [videos.read(np.arange(i, min(i + batch, len(videos))), t, t + 1) for i in starts for t in times]
+    total = sum(part.sum((0, 1), dtype=np.float64) for part in parts)
+    return torch.from_numpy(total / (255 * len(times) * len(videos))).float().permute(2, 0, 1)[None]
 
 
 def has_bf16(device: str) -> bool:

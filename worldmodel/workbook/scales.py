@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from .. import control, training
 
-LOG_FULL, LOG_QUICK = (replace(p, steady=0.3, stir=1.0, find_steps=n) for p, n in ((training.FULL, 600), (training.QUICK, 350)))
+LOG_FULL, LOG_QUICK = (replace(p, steady=0.3, stir=1.0, find_steps=n) for p, n in ((training.FULL, 1000), (training.QUICK, 350)))
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,6 @@ class Scale:
     fit: training.FitConfig | None  # in place of each experiment's own, and
     clips: int | None  # so many clips to train on
     log_fit: training.FitConfig  # for a log of actions, which has a tenth of the frames
-    tries: int  # encoders begun on it, of which the best goes on
     act: control.ActorCriticConfig
     dreams: int  # at a time, to learn to act in
     share: float
@@ -29,6 +28,6 @@ class Scale:
 
 
 SCALES = {
-    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, 1, control.QUICK, 256, 0.2, 2, 100, 0.25, 20, 2000),
-    "full": Scale("full", None, None, LOG_FULL, 3, control.FULL, 512, 1.0, 20, 400, 1.0, 60, 200_000),
+    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 256, 0.2, 2, 100, 0.25, 20, 2000),
+    "full": Scale("full", None, None, LOG_FULL, control.FULL, 512, 1.0, 20, 400, 1.0, 60, 200_000),
 }
