@@ -241,7 +241,16 @@ def test_imagined_actions_of_another_form_are_refused(shape):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"size": 18}, {"size": 0}, {"channels": 2}, {"points": 0}, {"window": 2}, {"actions": -1}, {"constants": 0}],
+    [
+        {"size": 18},
+        {"size": 0},
+        {"channels": 2},
+        {"points": 0},
+        {"window": 2},
+        {"actions": -1},
+        {"constants": 0},
+        {"centred": True, "encoder": "cnn"},
+    ],
     ids=str,
 )
 def test_impossible_sizes_are_refused_by_name(wrong):
@@ -303,3 +312,19 @@ def test_the_encoder_sees_the_dimmed_frames():
     plain, dark = net.encode(frames)[0], net.encode(frames, torch.full((CLIPS, FRAMES, 2, 2), 0.5))[0]
     assert not torch.equal(plain, dark)
     torch.testing.assert_close(net.encode(frames, torch.ones(CLIPS, FRAMES, 2, 2))[0], plain)
+
+
+def test_scenery_that_is_the_same_in_all_clips_moves_no_point_of_a_centred_model():
+    torch.manual_seed(1)
+    net = WorldModel(replace(SIZES, centred=True)).eval()
+    rng = np.random.default_rng(0)
+    things, scenery = rng.integers(0, 100, (CLIPS, FRAMES, 16, 16, 1), np.uint8), rng.integers(0, 150, (16, 16, 1), np.uint8)
+    net.decoder.background.data.zero_()
+    alone = net.encode(things)
+    net.decoder.background.data.copy_(torch.from_numpy(scenery / 255).permute(2, 0, 1)[None])
+    for values, others in zip(alone, net.encode(things + scenery)):
+        torch.testing.assert_close(values, others, rtol=1e-3, atol=1e-4)
+    empty = net.encode(np.broadcast_to(scenery, things.shape).copy())[0]
+    assert empty.abs().max() < net.encoder.reach, (
+        "an empty picture is alike everywhere, at its edges too: points lie in its middle"
+    )

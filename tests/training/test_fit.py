@@ -58,6 +58,14 @@ def test_both_losses_fall(ball, tiny_fit, sizes):
     assert foretold[0] == found[0] and foretold[1] < 0.8 * found[1]
 
 
+def test_a_centred_model_begins_from_the_mean_picture_of_its_videos(ball, tiny_fit, sizes):
+    begun = train(ball, replace(tiny_fit, find_steps=0, predict_steps=0), replace(sizes, centred=True)).decoder.background
+    mean = ball.frames[:, [0, ball.shape[0] // 2]].mean((0, 1)) / 255
+    np.testing.assert_allclose(begun.detach()[0].permute(1, 2, 0).numpy(), mean, atol=1e-6)
+    plain = train(ball, replace(tiny_fit, find_steps=0, predict_steps=0), sizes).decoder.background
+    assert (plain == 0.1).all()
+
+
 def test_the_log_has_a_line_every_fifty_steps_and_at_the_end_of_a_phase(ball, tiny_fit, sizes, tmp_path):
     train(ball, replace(tiny_fit, find_steps=55, predict_steps=2), sizes, tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]

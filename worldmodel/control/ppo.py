@@ -1,8 +1,8 @@
 """PPO (Schulman et al. 2017) in the true world, by stable-baselines3: what learning costs without a model.
 
-It gets what a dream's policy gets, pictures and rewards, or, as a bound, the true state. Its settings were tried with seed 100
-on the state alone, one choice a task: for Pendulum-v1 a shorter horizon and a higher rate. From pixels fewer passes over each
-rollout, for their price; nothing else was tuned there.
+It gets what a dream's policy gets, pictures and rewards, or, as a bound, the true state. Its settings were tried with seed 100:
+on the state one choice a task (for Pendulum-v1 a shorter horizon and a higher rate), and from the pixels of `lander` five, up to
+40,000 frames, of which the best is kept: a higher rate and a reward for staying undecided.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ UNITS = {"position": 2.0, "velocity": 4.0, "g": 10.0, "thrust": 40.0, "pad": 2.0
 # Settings of stable-baselines3's PPO that differ from its own; the rest is as it comes.
 TASKS = {"lander": {"gamma": 0.98, "learning_rate": 5e-4}, "Pendulum-v1": {"gamma": 0.9, "learning_rate": 1e-3}}
 VIEWS = {
-    "pixels": {"policy": "CnnPolicy", "n_steps": 64, "batch_size": 256, "n_epochs": 4},
-    "state": {"policy": "MlpPolicy", "n_steps": 64, "batch_size": 128, "n_epochs": 10},
+    "pixels": {"policy": "CnnPolicy", "n_steps": 64, "batch_size": 256, "learning_rate": 1e-3, "ent_coef": 3e-3},
+    "state": {"policy": "MlpPolicy", "n_steps": 64, "batch_size": 128},
 }
 
 
@@ -154,7 +154,7 @@ def learn_ppo(
     from stable_baselines3.common.vec_env import VecFrameStack, VecNormalize
 
     stack = STACK if view == "pixels" else 1
-    settings = VIEWS[view] | TASKS[task] | settings
+    settings = TASKS[task] | VIEWS[view] | settings
     scaled = VecNormalize(world, norm_obs=False, gamma=settings["gamma"])
     own = int(generator(seed, 8).integers(2**31))  # it does not learn on the episodes on which it is tried
     agent = PPO(env=VecFrameStack(scaled, stack), seed=own, device="cpu", **settings)

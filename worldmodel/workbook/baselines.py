@@ -63,7 +63,7 @@ def frames_multiple(reports: list[Report], task: str, preset: str = "full") -> l
     frames, earned = np.array(curve, float).T
     reached = np.nonzero(earned >= dream.value)[0]
     if not len(reached):
-        multiple, how = frames[-1] / frames[0], "a lower bound: PPO, its settings not tuned on pixels, never got there"
+        multiple, how = frames[-1] / frames[0], "a lower bound: PPO never got there"
     elif reached[0] == 0:
         multiple, how = 1.0, "an upper bound: PPO was there at its first trial"
     else:
