@@ -45,7 +45,7 @@ class PointToOrigin:
         truncated = (self.age >= self.limit) & ~terminated
         self.over = terminated | truncated
         self.log.append((reward.detach(), end.detach(), fresh))
-        return x, reward, terminated, truncated, {"end_probability": end}
+        return x, reward, terminated, truncated, {"end_probability": end, "expected_reward": reward}
 
 
 def mean_reward(act):
@@ -123,8 +123,9 @@ def test_no_return_leaks_from_the_next_episode_into_the_last_one():
 
         def step(self, action):
             self.later = getattr(self, "later", torch.zeros(self.n, dtype=torch.bool)) | self.over
-            x, reward, *rest = super().step(action)
-            return x, reward + 1e6 * self.later * (reward != 0), *rest
+            x, reward, terminated, truncated, info = super().step(action)
+            reward = reward + 1e6 * self.later * (reward != 0)
+            return x, reward, terminated, truncated, info | {"expected_reward": reward}
 
     torch.manual_seed(0)
     env, policy = Jackpot(n=7, limit=4), Policy(1, 1, 16)

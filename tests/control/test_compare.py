@@ -32,15 +32,6 @@ def test_only_the_first_episode_counts_and_to_its_end():
     assert outcome.success.tolist() == [True, False, False]
 
 
-def test_what_follows_a_likely_end_counts_as_far_as_the_end_has_not_come():
-    class Doubtful(Script):
-        def step(self, actions):
-            seen, reward, terminated, truncated, info = super().step(actions)
-            return seen, reward, terminated, truncated, info | {"end_probability": torch.full((3,), 0.5)}
-
-    assert run_episodes(Doubtful(), lambda _: np.zeros((3, 1)), seed=0).returns.tolist() == [1.5, 1.75, 1.9375]
-
-
 def test_the_oracle_is_far_ahead_of_chance_and_all_play_the_same_episodes(lander_model):
     torch.manual_seed(0)
     policy = Policy(lander_model.feature_size, 2, 8)

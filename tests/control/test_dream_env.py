@@ -51,12 +51,14 @@ def test_a_dream_is_what_the_model_imagines(dream, dreamer):
     env.reset(seed=0)
     start, actions = env.state, torch.rand(3, 5, 2)
     imagined = dreamer.imagine(start, actions)
-    reward, end = dreamer.reward(imagined)
+    running, final, end = dreamer.outcomes(imagined)
+    expected, _ = dreamer.reward(imagined)
     going = torch.ones(3, dtype=torch.bool)
     for t in range(5):
         observation, found, terminated, truncated, info = env.step(actions[:, t])
         torch.testing.assert_close(observation[going], imagined.vector()[:, t][going])
-        torch.testing.assert_close(found[going], reward[:, t][going])
+        torch.testing.assert_close(found[going], torch.where(terminated, final[:, t], running[:, t])[going])
+        torch.testing.assert_close(info["expected_reward"][going], expected[:, t][going])
         torch.testing.assert_close(info["end_probability"][going], end[:, t][going])
         going &= ~(terminated | truncated)
 
@@ -108,6 +110,19 @@ def test_a_dream_ends_where_the_model_expects_an_end(dream, dreamer):
     env.reset(seed=0)
     _, _, terminated, truncated, info = env.step(torch.zeros(5, 2))
     assert terminated.all() and not truncated.any() and (info["end_probability"] > 0.9).all()
+
+
+def test_where_half_an_end_is_likely_none_is_paid(dream, dreamer):
+    """A lander that hovered there had been paid for a landing in every frame."""
+    bias = dreamer.outcome.network[-1].bias.data
+    torch.nn.init.zeros_(dreamer.outcome.network[-1].weight)
+    bias.copy_(torch.tensor([-1.0, 1.0, -0.1]))  # of rewards in their units, running and final; and a logit just below a half
+    env = dream(5)
+    env.reset(seed=0)
+    _, reward, terminated, _, info = env.step(torch.zeros(5, 2))
+    mean, spread, *limits = dreamer.outcome.logged[:, 0]
+    torch.testing.assert_close(reward, (mean - spread).clamp(*limits).expand(5))
+    assert not terminated.any() and (info["expected_reward"] > reward).all()
 
 
 def test_a_step_keeps_no_history(dream):

@@ -63,12 +63,11 @@ def side_by_side(model, dreams: DreamEnv, act, env, seed: int, fork: int = 2) ->
     dreams.reset(seed=seed)
     dreams.state, dreams.age = view.state[:, -1:], dreams.age + fork
     for name, world, seen in (("dream", dreams, dreams.state.vector()[:, 0]), ("true", view, features)):
-        going, path, valid, returns, share = ~over, [], [], np.zeros(env.num_envs), np.ones(env.num_envs)
+        going, path, valid, returns = ~over, [], [], np.zeros(env.num_envs)
         while going.any():
-            seen, *rest, info = world.step(act(seen))
+            seen, *rest, _ = world.step(act(seen))
             reward, terminated, truncated = (torch.as_tensor(value).numpy(force=True) for value in rest)
-            returns += np.where(going, share * reward, 0)  # as in `run_episodes`
-            share = share * (1 - torch.as_tensor(info.get("end_probability", 0.0)).numpy(force=True))
+            returns += np.where(going, reward, 0)
             path.append(torch.as_tensor(seen).numpy(force=True)), valid.append(going)
             going = going & ~(terminated | truncated)
         played |= {f"{name}.features": np.stack(path, 1), f"{name}.valid": np.stack(valid, 1), f"{name}.return": returns}

@@ -87,7 +87,11 @@ class DreamEnv(VectorEnv):
 
     @torch.no_grad()
     def step(self, actions):
-        """As in Gymnasium; ``info["end_probability"]`` (N,) is the soft form of ``terminated``."""
+        """As in Gymnasium. What is likelier happens: an end, and its reward, or none.
+
+        ``info`` has the soft forms, (N,): ``end_probability``, and ``expected_reward`` of an end that may or may not be. Who sums
+        these up must count each as far as no end has come before; or to hover where half an end is paid would pay in every frame.
+        """
         if self.state is None:
             raise ConfigError("reset the environment before the first step")
         fresh = self.over
@@ -98,19 +102,21 @@ class DreamEnv(VectorEnv):
         if not (torch.isfinite(actions).all() and (actions.abs() <= 1).all()):
             raise ConfigError("an action must be finite and lie in [-1, 1]")
         after = self.model.imagine(self.state, actions.unsqueeze(1))
-        reward, end = (value[:, 0] for value in self.model.reward(after))
+        running, final, end = (value[:, 0] for value in self.model.outcomes(after))
+        reward, expected = torch.where(end > 0.5, final, running), (1 - end) * running + end * final
         if self.ensemble is not None:
             doubt = (self.ensemble.doubt(self.state, actions) - 1).clamp(min=0)
-            reward = reward - self.penalty * self.model.outcome.logged[1, 0] * doubt
+            fine = self.penalty * self.model.outcome.logged[1, 0] * doubt
+            reward, expected = reward - fine, expected - fine
         if fresh.any():
             after = after.apply(lambda old, new: torch.where(fresh.view(-1, 1, 1), new, old), self._draw())
-            reward, end = reward.masked_fill(fresh, 0.0), end.masked_fill(fresh, 0.0)
+            reward, expected, end = (value.masked_fill(fresh, 0.0) for value in (reward, expected, end))
         self.state = after
         self.age = torch.where(fresh, 0, self.age + 1)
         terminated = end > 0.5
         truncated = (self.age >= self.limit) & ~terminated
         self.over = terminated | truncated
-        return self._seen(), reward, terminated, truncated, {"end_probability": end}
+        return self._seen(), reward, terminated, truncated, {"end_probability": end, "expected_reward": expected}
 
     def render(self):
         """The dreams' pictures, RGB uint8 (H, W, 3) each."""

@@ -22,23 +22,18 @@ class Outcome:
 
 
 def run_episodes(env, act, seed: int, keep: bool = False) -> Outcome:
-    """Play every environment's first episode to its end. ``act`` maps the observation to actions (N, A).
-
-    Where an end is only likely, as in a dream (``info["end_probability"]``), what follows counts as far as it has not come: or
-    to hover where half an end is paid would pay in every frame.
-    """
+    """Play every environment's first episode to its end. ``act`` maps the observation to actions (N, A)."""
     observation, _ = env.reset(seed=seed)
     path, valid = [], []
     n = env.num_envs
-    returns, going, success, over = np.zeros(n), np.ones(n), np.zeros(n, bool), np.zeros(n, bool)
+    returns, success, over = np.zeros(n), np.zeros(n, bool), np.zeros(n, bool)
     while not over.all():
         if keep:
             path.append(torch.as_tensor(observation).numpy(force=True).copy()), valid.append(~over)
         with torch.no_grad():
             observation, reward, terminated, truncated, info = env.step(act(observation))
         reward, terminated, truncated = (torch.as_tensor(value).cpu().numpy() for value in (reward, terminated, truncated))
-        returns += np.where(over, 0, going * reward)
-        going *= 1 - torch.as_tensor(info.get("end_probability", 0.0)).numpy(force=True)
+        returns += np.where(over, 0, reward)
         success |= np.asarray(info.get("success", np.zeros(n, bool))) & ~over
         over |= terminated | truncated
     return Outcome(returns, success, *(np.stack(kept, 1) for kept in (path, valid) if keep))

@@ -256,19 +256,23 @@ class WorldModel(nn.Module):
         frames = self.paint(state.points, state.appearance, state.still).movedim(2, -1)
         return (frames * 255).round().clamp(0, 255).to(torch.uint8)
 
-    def reward(self, state: LatentState) -> tuple[torch.Tensor, torch.Tensor]:
-        """Expected reward and the probability of an end on arrival in each moment of ``state``, both (B, T).
+    def outcomes(self, state: LatentState) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """On arrival in each moment of ``state``: the reward if it is no end, the reward if it is one, and how likely that is.
+
+        Each (B, T).
 
         Raises:
             ConfigError: the model was trained on videos without rewards.
         """
         if self.outcome is None:
             raise ConfigError("this model was trained on videos without rewards")
-        running, final, end = self.outcome(state)
-        (running, final), end = (
-            (reward.clamp(*limits) for reward, limits in zip((running, final), self.outcome.logged[2:].T)),
-            torch.sigmoid(end),
-        )
+        *rewards, end = self.outcome(state)
+        running, final = (reward.clamp(*limits) for reward, limits in zip(rewards, self.outcome.logged[2:].T))
+        return running, final, torch.sigmoid(end)
+
+    def reward(self, state: LatentState) -> tuple[torch.Tensor, torch.Tensor]:
+        """Expected reward and the probability of an end, both (B, T); see `outcomes`."""
+        running, final, end = self.outcomes(state)
         return (1 - end) * running + end * final, end
 
     @torch.no_grad()
