@@ -188,8 +188,8 @@ def test_a_feature_that_never_varies_does_no_harm():
 def test_a_reward_that_is_not_finite_ends_the_learning():
     class Broken(PointToOrigin):
         def step(self, action):
-            x, reward, *rest = super().step(action)
-            return x, reward * torch.nan, *rest
+            *rest, info = super().step(action)
+            return *rest, info | {"expected_reward": info["expected_reward"] * torch.nan}
 
     with pytest.raises(TrainingDiverged, match="update 0"):
         learn_to_act(Broken(), SMALL, progress=False)
