@@ -100,3 +100,30 @@ def test_a_glimpse_begins_by_moving_nothing_and_learns_to_find_a_discs_middle():
     frames, true, rough = task(200)
     error = (glimpse(frames, rough) - true).abs().median() * 32
     assert error < 0.25 * ((rough - true).abs().median() * 32)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_points_that_all_follow_the_brightest_body_are_sent_to_look_for_another(seed):
+    rng = np.random.default_rng(seed)
+    bright, dark = rng.uniform([8, 34], [56, 56], (200, 2)), rng.uniform([8, 8], [56, 26], (200, 2))
+    ground = picture([[-99.0, -99.0]])
+    frames = picture(bright) - ground - 0.5 * (picture(dark) - ground)  # as a centred model has them
+    torch.manual_seed(seed)
+    net = PointEncoder(SIZE, 1, points=3, anchors=2, vector=4, width=16, edges="replicate")
+    net.head.weight.data[:5] = net.head.weight.data[:1].clone()  # all alike, the anchors too
+    before = net.head.weight.data.clone()
+
+    def told():
+        """R² of where each body is, by a line from the points; of the one that is told less."""
+        x = np.column_stack([net(frames)[0].detach().numpy(), np.ones(200)]).astype(float)
+        left = (body - x @ np.linalg.lstsq(x, body, rcond=None)[0] for body in (bright, dark))
+        return min(1 - one.var(0).sum() / body.var(0).sum() for one, body in zip(left, (bright, dark)))
+
+    alone = told()
+    net.look_apart(frames, frames)
+    same = (net.head.weight.data == before).flatten(1).all(1)
+    assert same[:3].sum() == same[3:5].sum() == 1 and same[5:].all()  # one of each kind keeps its map, and all their shifts
+    assert told() > alone + 0.3
+    found = net.head.weight.data.clone()
+    net.look_apart(frames, frames)
+    assert (net.head.weight.data == found).flatten(1).all(1)[:3].sum() >= 2  # what was found is kept

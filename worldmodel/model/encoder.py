@@ -7,10 +7,13 @@ out is found from the first step; and each patch shifts its own position, so tha
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.linalg import qr
 from torch import nn
 
+APART = 0.2  # share of the first point's movement that a point must tell beyond the others
 PATCH = 4  # pixels a side; a stem on patches costs a third of a stack of strided convolutions at equal width
 
 
@@ -39,14 +42,48 @@ class PointEncoder(nn.Module):
         self.register_buffer("grid", patch_grid(size), persistent=False)
         self.reach = 2.0 * PATCH / size * 2  # a patch may shift its position by up to two patches
 
-    def forward(self, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    @torch.no_grad()
+    def look_apart(self, frames: torch.Tensor, calm: torch.Tensor, choice: int = 16) -> None:
+        """Points that tell nothing beyond the others get new maps, of ``choice`` random ones each: those that tell the most.
+
+        Told by a pivoted QR of where the maps' middles lie. All points are drawn to what stands out most; what does so less is
+        found by luck, unless some are sent to look elsewhere.
+
+        Args:
+            frames: (B, C, H, W) for the points that may move; calm: for the anchors, pictures of what stays.
+        """
+        rows = self.head.weight.data
+        for mine, pictures in ((slice(0, self.moving), frames), (slice(self.moving, self.points), calm)):
+            h = self._look(pictures)
+            own = self._middles(h, rows[mine])
+            r, order = qr(own, mode="r", pivoting=True)
+            told = np.abs(np.diag(r)) > APART * np.abs(r[0, 0])
+            kept, free = order[told], order[~told]
+            tried = torch.empty(choice * len(order), *rows.shape[1:]).uniform_(-1, 1).to(rows) / rows.shape[1] ** 0.5
+            new = self._middles(h, tried)
+            basis = np.linalg.qr(own[:, kept])[0]
+            best = qr(new - basis @ (basis.T @ new), mode="r", pivoting=True)[1]
+            rows[mine.start + torch.from_numpy(free)] = tried[torch.from_numpy(best[: len(free)])]
+
+    def _middles(self, h, rows):
+        """Of maps (B, W, h, w) by ``rows``: x and y over all pictures, less their means, (2B, rows)."""
+        weight = self._weight(F.conv2d(h, rows).flatten(2).float())
+        middles = weight @ self.grid.T / weight.sum(-1, keepdim=True)
+        return (middles - middles.mean(0)).movedim(1, 2).flatten(0, 1).numpy(force=True)
+
+    def _look(self, frames):
         h = F.silu(self.stem(frames))
         h = h + F.silu(self.around(h))
-        h = h + F.silu(self.mix(h))
+        return h + F.silu(self.mix(h))
+
+    def _weight(self, maps):
+        weight = (maps - maps.mean(-1, keepdim=True)) / (maps.std(-1, keepdim=True) + 1e-4)
+        return F.softplus(self.sharpness * (weight - 2))
+
+    def forward(self, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        h = self._look(frames)
         maps = self.head(h).flatten(2).float()  # the means below need more than bfloat16
-        weight, shift = maps[:, : self.points], maps[:, self.points :].unflatten(1, (self.points, 2))
-        weight = (weight - weight.mean(-1, keepdim=True)) / (weight.std(-1, keepdim=True) + 1e-4)
-        weight = F.softplus(self.sharpness * (weight - 2))
+        shift, weight = maps[:, self.points :].unflatten(1, (self.points, 2)), self._weight(maps[:, : self.points])
         place = self.grid + self.reach * torch.tanh(shift)
         points = (weight.unsqueeze(2) * place).sum(-1) / weight.sum(-1, keepdim=True)
         if self.glimpse is not None:

@@ -23,13 +23,14 @@ from ..files import held
 from ..model import WorldModel, WorldModelConfig
 from ..model.objectives import find_loss, jepa_loss, predict_loss
 from ..model.ranks import average_gradients, join_ranks, rank_and_ranks, whole
-from ..model.world_model import still_picture
+from ..model.world_model import still_picture, to_pixels
 from ..settings import ConfigError, TrainingDiverged, check_config, choose_device, generator
 from ..videos import Videos
 from . import checkpoint
 from .log import Log
 from .optimizer import optimizers, set_rate
 
+LOOK = (0.0, 0.15, 0.3)  # shares of `find` after which points of no use look elsewhere
 FIRST = 2  # earliest start of a rollout: one or two frames hide a speed, and guessing it would pull the later ones to a mean
 
 
@@ -226,7 +227,17 @@ class _Run:
         if self.out is not None and self.rank == 0:
             checkpoint.save(self.model, self.out, self.step, self.optimizers, **self.about)
 
+    def look_apart(self):
+        """Send points that are of no use yet to look elsewhere, on a sample of the clips."""
+        clips = generator(self.config.seed, 3).permutation(len(self.videos))[:128]
+        some = self.videos.read(clips)[:, :: max(1, self.videos.shape[0] // 8)]
+        torch.manual_seed(self.config.seed)
+        pictures = (to_pixels(part, self.device).flatten(0, 1) for part in (some, still_picture(some)[:, None]))
+        self.model.encoder.look_apart(*(picture - self.model.decoder.background.detach() for picture in pictures))
+
     def find_step(self, step, share):
+        if self.model.config.centred and step in (round(part * self.config.find_steps) for part in LOOK):
+            self.look_apart()
         c, rng = self.config, generator(self.config.seed, 0, step)
         clips, mine = rng.integers(0, len(self.videos), c.find_clips), slice(self.rank, None, self.ranks)
         start, other = (int(rng.integers(0, self.videos.shape[0] - length + 1)) for length in (c.find_frames, 1))
