@@ -67,13 +67,13 @@ def test_an_environment_of_gymnasiums_is_dreamt_and_acted_in(tmp_path, monkeypat
 
     monkeypatch.chdir(tmp_path)
     text, sizes = block("python", "PixelEnv"), {
-        "num_envs=10": "num_envs=2", "clips=100, frames=200": "clips=4, frames=12", "fit(log)": "fit(log, FEW)",
-        "num_envs=256)": "num_envs=4), SHORT", "policy.act)": "policy.act, seed=0)",
+        "num_envs=10": "num_envs=2", "clips=100, frames=200": "clips=4, frames=12", "FitConfig(stir=1)": "FEW",
+        "num_envs=256)": "num_envs=4), SHORT",
     }  # fmt: skip
     for large, small in sizes.items():
         assert text.count(large) == 1, large
         text = text.replace(large, small)
-    exec(text, {"FEW": training.FitConfig(**SMALL), "SHORT": replace(control.QUICK, updates=2, horizon=4)})
+    exec(text, {"FEW": training.FitConfig(**SMALL, stir=1), "SHORT": replace(control.QUICK, updates=2, horizon=4)})
     assert np.isfinite(float(capsys.readouterr().out.split()[-1]))
 
 
