@@ -77,7 +77,7 @@ def latent_actions_reports(task: str, seeds: list[dict], preset: str = "full") -
 
     Episodes whose start is already solved do not count, as in `control_reports`.
     """
-    row = evaluation.rows_of(f"{task}.latent_actions", seeds, preset, same_clips=False, model="anchors 8, centred")
+    row = evaluation.rows_of(f"{task}.latent_actions", seeds, preset, same_clips=False, model="anchors 8, centred, apart")
     reports = []
     for name, key in (("r2", "read"), *((f"r2.{how}", f"read.{how}") for how in ("shuffled", "acceleration", "surprise"))):
         reports.append(row(name, [tuple(seed[part] for part in ("told", "real", key)) for seed in seeds], evaluation.actions_r2))

@@ -17,7 +17,7 @@ def control_reports(task: str, seeds: list[dict], preset: str = "full") -> list[
 
     Episodes whose start is already solved count in the gap alone, as dreams have them too.
     """
-    reports, row = [], rows_of(f"{task}.control", seeds, preset, same_clips=False, model="anchors 8, centred")
+    reports, row = [], rows_of(f"{task}.control", seeds, preset, same_clips=False, model="anchors 8, centred, apart")
     oracle = "train.oracle.return" in seeds[0]
     for band, label, mark in (("train", "in", ">= 0.95"), ("beyond", "beyond", ">= 0.9")):
 

@@ -118,7 +118,7 @@ class Pupil:
         points = slice(0, 2 * self.model.config.points)
         true, dream = ((beside[f"{place}.features"][..., points], beside[f"{place}.valid"]) for place in ("true", "dream"))
         told = evaluation.tell_dreams(*true, *dream, self.seed)
-        one, other = ((part[rows] for part in true) for rows in (slice(0, None, 2), slice(1, None, 2)))
+        one, other = [[part[start::2] for part in true] for start in (0, 1)]
         none = evaluation.tell_dreams(*one, *other, self.seed)  # true paths on both sides: there is nothing to tell
         found = {f"gap.{place}": beside[f"{place}.return"] for place in ("true", "dream")}
         found |= {f"detector.{key}": value for key, value in told.items()}
