@@ -15,7 +15,7 @@ from ..probing import Report
 from ..settings import generator
 from .keeping import keep
 from .scales import Scale
-from .tasks import GOAL, TASKS, run_task
+from .tasks import TASKS, run_task
 
 LABELS = (10, 30, 100)  # steps of the log whose real action is told
 STEPS = 0.5  # of the steps that the model given all actions was trained, for the dynamics in latent actions
@@ -39,7 +39,7 @@ def latent_actions_seed(task: str, seed: int, scale: Scale, root, out: Path, pro
     found = training.infer_actions(log["points"], log["valid"], training.LatentActionConfig(videos.action_size, seed), progress)
     fit = replace(scale.log_fit, seed=seed, find_steps=0, predict_steps=round(STEPS * scale.log_fit.predict_steps))
     relabelled = videos.with_actions(found.values)
-    model = training.fit(relabelled, fit, GOAL, out / f"{task}-{seed}-latent", progress=progress, eyes=eyes)
+    model = training.fit(relabelled, fit, eyes.config, out / f"{task}-{seed}-latent", progress=progress, eyes=eyes)
     log["actions"] = torch.from_numpy(found.values).to(model.device)
     dreams = control.DreamEnv(model.requires_grad_(False), log, scale.dreams, widen=control.WIDEN, blur=1.0)
     policy, _ = control.learn_to_act(dreams, replace(scale.act, seed=seed), progress)
