@@ -43,3 +43,8 @@ def test_the_score_explains_a_gap_that_comes_with_what_it_sees_and_no_other():
     assert abs(explained(told["dream"], true, true + flattered)) < 0.35
     everywhere, where_real = gap_where_real(told["dream"], true, true + 10 * noise)
     assert everywhere == pytest.approx(1.0) and where_real < 0.2
+
+
+def test_where_no_dream_lasted_long_enough_there_is_no_number():
+    none, returns = np.full(5, np.nan), np.arange(5.0)
+    assert np.isnan(explained(none, returns, -returns)) and np.isnan(gap_where_real(none, returns, -returns)).all()

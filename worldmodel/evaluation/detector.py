@@ -54,16 +54,21 @@ def told_apart(windows_true: np.ndarray, windows_dream: np.ndarray) -> float:
 def explained(score: np.ndarray, true_return: np.ndarray, dream_return: np.ndarray) -> float:
     """Rank correlation over episodes of how dreamlike a dream looks with how far its return is from the true one's.
 
-    NaN where one of them is the same throughout.
+    NaN where one of them is the same throughout, or no dream lasted long enough to be looked at.
     """
     there = np.isfinite(score)
     look, off = score[there], np.abs(dream_return - true_return)[there]
-    return float(spearmanr(look, off).statistic) if np.ptp(look) and np.ptp(off) else np.nan
+    return float(spearmanr(look, off).statistic) if len(look) and np.ptp(look) and np.ptp(off) else np.nan
 
 
 def gap_where_real(score: np.ndarray, true_return: np.ndarray, dream_return: np.ndarray) -> tuple[float, float]:
-    """Mean of dream return less true return: over all episodes, and over the half whose dreams look most real."""
+    """Mean of dream return less true return: over all episodes, and over the half whose dreams look most real.
+
+    NaN where no dream lasted long enough to be looked at.
+    """
     there = np.isfinite(score)
+    if not there.any():
+        return np.nan, np.nan
     flattery = (dream_return - true_return)[there]
     return float(flattery.mean()), float(flattery[score[there] <= np.median(score[there])].mean())
 
