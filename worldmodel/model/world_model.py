@@ -103,17 +103,9 @@ class WorldModel(nn.Module):
         self.config = c = config
         latents = 2 * c.points
         if c.encoder == "points":
-            self.encoder = PointEncoder(
-                c.size,
-                c.channels,
-                c.points,
-                c.anchors,
-                c.vector,
-                c.encoder_width,
-                c.glimpse,
-                "replicate" if c.centred else "zeros",
-            )
-            self.decoder = PatchDecoder(c.size, c.channels, c.points, c.anchors, c.vector, c.decoder_width)
+            sizes, edges = (c.size, c.channels, c.points, c.anchors, c.vector), "replicate" if c.centred else "zeros"
+            self.encoder = PointEncoder(*sizes, c.encoder_width, c.glimpse, edges)
+            self.decoder = PatchDecoder(*sizes, c.decoder_width)
         else:
             self.encoder = ConvEncoder(c.size, c.channels, latents, c.appearance, c.encoder_width)
             self.decoder = ConvDecoder(c.size, c.channels, latents, c.appearance, c.encoder_width)

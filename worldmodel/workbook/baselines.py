@@ -71,4 +71,4 @@ def frames_multiple(reports: list[Report], task: str, preset: str = "full") -> l
         multiple, how = np.exp(np.interp(dream.value, earned[at], np.log(frames[at]))) / frames[0], "between PPO's trials"
     seeds = min(dream.seeds, rows[f"{start}{int(frames[0])}.in"].seeds)
     return [Report(f"{task}.control.frames_vs_ppo", float(multiple), np.nan, np.nan, seeds, len(curve), "1", ">= 10",
-                   bool(multiple >= 10), None, how, "anchors 8, centred, apart", preset, dream.seconds)]  # fmt: skip
+                   bool(multiple >= 10), None, how, dream.model, preset, dream.seconds)]  # fmt: skip

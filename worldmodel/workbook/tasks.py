@@ -21,6 +21,7 @@ from .keeping import keep
 from .scales import Scale
 
 GOAL = WorldModelConfig(anchors=8, centred=True)  # where something small stays and matters: it must stand out to be found
+EYES = "anchors 8, centred, apart"  # what rows of these tasks call their model
 FEW = 2  # seeds that learn three more policies besides: from penalised dreams, with g hidden, and told g
 STANDARD = (9.81, 5.0)  # m/s^2: a policy that is told g gets it less the first, in units of the second
 
