@@ -1,9 +1,10 @@
-"""Floor 0: files that are written whole or not at all, by one writer at a time, and their hashes."""
+"""Floor 0: files that are written whole or not at all, by one writer at a time; their hashes, and manifests that state them."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import uuid
 from pathlib import Path
@@ -14,6 +15,8 @@ try:
     import fcntl
 except ImportError:  # a system without such locks
     fcntl = None
+
+VERSION = 1  # of manifests' form
 
 
 def write_whole(path: Path, write, digest: bool = False, sync: bool = True) -> str | None:
@@ -77,3 +80,44 @@ def sha256(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def signed(manifest: dict) -> dict:
+    """The manifest with the sha256 of all that it states."""
+    return {**manifest, "sha256": hashlib.sha256(json.dumps(manifest).encode()).hexdigest()}
+
+
+def read_signed(file: Path, form: dict[str, type | tuple], error: type[Exception]) -> dict:
+    """A manifest as `signed` left it, without its sha256: every key of ``form``, of the type stated there, and no other.
+
+    Raises:
+        error: naming the file, where it is damaged, of another form, or not what its sha256 is of.
+        FileNotFoundError: there is none.
+    """
+    try:
+        manifest = json.loads(file.read_text(), object_pairs_hook=each_once)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as cause:
+        raise error(f"{file}: {cause}") from None
+    if not isinstance(manifest, dict) or (missing := form.keys() - manifest.keys()):
+        raise error(f"{file}: lacks {', '.join(sorted(missing)) if isinstance(manifest, dict) else 'all that it should state'}")
+    version = next(iter(form))  # first, so that a later version is named as such, however else it differs
+    if manifest[version] != VERSION:
+        raise error(f"{file}: {version} {manifest[version]!r:.40}; this package reads {VERSION}")
+    digest = manifest.pop("sha256", None)
+    if digest != signed(manifest)["sha256"]:
+        raise error(f"{file}: it does not have the sha256 that it states; it was changed or damaged")
+    if more := manifest.keys() - form.keys():
+        raise error(f"{file}: states {', '.join(sorted(more))} besides")
+    for name, kind in form.items():
+        if not isinstance(manifest[name], kind):
+            raise error(f"{file}: {name} is {manifest[name]!r:.40}")
+    return manifest
+
+
+def each_once(pairs: list) -> dict:
+    """A JSON object, in which no key may stand twice: readers differ in which of the two they take."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError(f"a key stands twice among {sorted(key for key, _ in pairs)}")
+    return dict(pairs)

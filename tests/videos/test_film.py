@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from clips import BALL, bytes_below, module, record, small_shards  # noqa: F401
 
+from worldmodel.files import signed
 from worldmodel.physics import ALL, BANDS, WORLDS, bodies, world
 from worldmodel.settings import ConfigError, DataError, generator
 from worldmodel.videos import Film, truth
@@ -40,8 +41,8 @@ def test_a_finished_recording_is_opened_and_another_one_is_refused(tmp_path, mon
     videos = record(BALL, tmp_path)
     monkeypatch.setattr(module, "_film_shard", None)
     assert (record(BALL, tmp_path).frames == videos.frames).all()
-    manifest = videos.path / "manifest.json"
-    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"source": {"world": "other"}}))
+    manifest = {name: value for name, value in videos.manifest.items() if name != "sha256"} | {"source": {"world": "other"}}
+    (videos.path / "manifest.json").write_text(json.dumps(signed(manifest)))
     with pytest.raises(DataError, match="another recording"):
         record(BALL, tmp_path)
 

@@ -12,7 +12,7 @@ from worldmodel.workbook.scales import Scale
 from worldmodel.workbook.tasks import TASKS, Task
 
 FIT = replace(training.QUICK, find_steps=3, predict_steps=4, find_clips=4, predict_clips=8)
-TINY = Scale("tiny", FIT, 60, FIT, replace(control.QUICK, updates=2), 256, 0.03, 1, 8, 0.02, 1, 200)
+TINY = Scale("tiny", FIT, 60, FIT, replace(control.QUICK, updates=2), 256, 1, 0.03, 1, 8, 0.02, 1, 200)
 
 
 @pytest.fixture(scope="module")

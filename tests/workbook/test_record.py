@@ -24,7 +24,7 @@ RECORDED = ("ball-clean", "uniform-clean", "lander")  # all others take the same
 def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recorded")
     fit = replace(training.QUICK, find_steps=3, predict_steps=3, find_clips=4, predict_clips=8)
-    SCALES["tiny"] = Scale("tiny", fit, 60, fit, replace(control.QUICK, updates=2), 256, 0.03, 1, 8, 0.02, 1, 200)
+    SCALES["tiny"] = Scale("tiny", fit, 60, fit, replace(control.QUICK, updates=2), 256, 1, 0.03, 1, 8, 0.02, 1, 200)
     record("tiny", 2, RECORDED, folder / "data", folder / "runs", folder / "figures", progress=False)
     yield folder
     del SCALES["tiny"]

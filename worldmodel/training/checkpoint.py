@@ -10,11 +10,10 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from ..files import held, sha256, write_whole
+from ..files import VERSION, each_once, held, read_signed, sha256, signed, write_whole
 from ..model import WorldModel, WorldModelConfig
 from ..settings import CheckpointError, WorldModelError
 
-FORMAT = 1
 HEADER = 100_000_000  # bytes; safetensors reads no longer one
 KEYS = {"format": int, "config": dict, "step": int, "files": dict, "about": dict}
 
@@ -46,7 +45,7 @@ def save_tensors(path, parts: dict[str, dict[str, torch.Tensor]], config: dict, 
         digest = hashlib.sha256(blob).hexdigest()
         files[part] = {"file": f"{part}-{step:07d}-{digest[:8]}.safetensors", "sha256": digest}
         blobs[files[part]["file"]] = blob
-    manifest = signed({"format": FORMAT, "config": config, "step": step, "files": files, "about": about})
+    manifest = signed({"format": VERSION, "config": config, "step": step, "files": files, "about": about})
     try:
         path.mkdir(parents=True, exist_ok=True)
         with held(path):
@@ -108,37 +107,13 @@ def read_manifest(path: Path) -> dict:
     """The manifest of a saved model, checked for its form."""
     file = Path(path) / "manifest.json"
     try:
-        manifest = json.loads(file.read_text(), object_pairs_hook=_each_once)
+        manifest = read_signed(file, KEYS, CheckpointError)
     except FileNotFoundError:
         raise CheckpointError(f"{file}: missing; no model is saved here") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{file}: {error}") from None
-    if not isinstance(manifest, dict) or set(KEYS) - set(manifest):
-        raise CheckpointError(f"{file}: not the manifest of a model")
-    if manifest["format"] != FORMAT:
-        raise CheckpointError(f"{file}: format {manifest['format']}; this package reads {FORMAT}")
-    digest = manifest.pop("sha256", None)  # the first models were saved without one
-    if set(manifest) - set(KEYS) or digest not in (None, signed(manifest)["sha256"]):
-        raise CheckpointError(f"{file}: it does not have the sha256 that it states; it was changed or damaged")
-    for name, kind in KEYS.items():
-        if not isinstance(manifest[name], kind):
-            raise CheckpointError(f"{file}: {name} is {manifest[name]!r:.40}, not a {kind.__name__}")
     for entry in manifest["files"].values():
         if not (isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("file", "sha256"))):
             raise CheckpointError(f"{file}: files has an entry that cannot be used: {entry!r:.80}")
     return manifest
-
-
-def signed(manifest: dict) -> dict:
-    """The manifest with the sha256 of all that it states."""
-    return {**manifest, "sha256": hashlib.sha256(json.dumps(manifest).encode()).hexdigest()}
-
-
-def _each_once(pairs: list) -> dict:
-    """A JSON object, in which no key may stand twice: readers differ in which of the two they take."""
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError(f"a key stands twice among {sorted(key for key, _ in pairs)}")
-    return dict(pairs)
 
 
 def _tensors(path: Path, manifest: dict, part: str) -> tuple[Path, dict]:
@@ -152,7 +127,7 @@ def _tensors(path: Path, manifest: dict, part: str) -> tuple[Path, dict]:
         raise CheckpointError(f"{file}: its sha256 is not the manifest's; the file is damaged or incomplete")
     try:
         with open(file, "rb") as opened:  # 8 bytes say how long the header is
-            json.loads(opened.read(min(int.from_bytes(opened.read(8), "little"), HEADER)), object_pairs_hook=_each_once)
+            json.loads(opened.read(min(int.from_bytes(opened.read(8), "little"), HEADER)), object_pairs_hook=each_once)
         return file, safetensors.torch.load_file(file)
     except Exception as error:  # safetensors has an error type of its own, which its Python package does not always export
         raise CheckpointError(f"{file}: {error}") from None

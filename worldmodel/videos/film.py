@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..files import sha256, write_whole
+from ..files import held, sha256, write_whole
 from ..physics import ALL, BANDS, SCENES, WORLDS, World, bodies, choose, world
 from ..settings import DATA, ConfigError, DataError, generator, threads
 from ..spread import spread
@@ -78,14 +78,21 @@ def film(config: Film = Film(), root=DATA, workers: int | None = None, progress:
     Raises:
         DataError: the folder holds something else than the recording asked for.
     """
-    path, truth = Path(root) / "videos" / config.name, Path(root) / "truth" / config.name
-    if (path / "manifest.json").exists():
-        videos = Videos.open(path)
-        if videos.manifest["source"] != asdict(config):
-            raise DataError(f"{path}: holds another recording than the one asked for")
-        return videos
+    path, truth = (Path(root).absolute() / tree / config.name for tree in ("videos", "truth"))  # others may work elsewhere
+    if not (path / "manifest.json").exists():
+        path.mkdir(parents=True, exist_ok=True)
+        with held(path):  # a second call waits, and finds it done
+            if not (path / "manifest.json").exists():
+                return _film_all(config, path, truth, workers, progress, ray)
+    videos = Videos.open(path)
+    if videos.manifest["source"] != asdict(config):
+        raise DataError(f"{path}: holds another recording than the one asked for")
+    return videos
+
+
+def _film_all(config: Film, path: Path, truth: Path, workers: int | None, progress: bool, ray: str | None) -> Videos:
+    """All shards, and the manifest last."""
     sizes = config.shards
-    path, truth = path.absolute(), truth.absolute()  # another machine may work elsewhere
     pieces = [partial(_film_shard, config, number, clips, path, truth) for number, clips in enumerate(sizes)]
     # Threads do: drawing, hashing and writing let go of the interpreter, and nothing has to be started or sent.
     entries = spread(pieces, min(workers or threads(), len(sizes)), ray, threads=True)

@@ -21,8 +21,9 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from tqdm import tqdm
 
-from ..files import sha256
+from ..files import held, sha256
 from ..settings import DATA, ConfigError, DataError, VideoFileError, check_config
+from .gif import pictures_in_gif
 from .store import Videos, save_manifest, save_shard
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".gif")  # what is looked for in a folder
@@ -78,13 +79,19 @@ def ingest(folder_or_file, root=DATA, config: Ingest = Ingest(), skip_bad=True, 
     prints = {name: sha256(path) for name, path in files.items()}
     key = hashlib.sha256(json.dumps([prints, asdict(config)]).encode()).hexdigest()[:8]
     path = Path(root) / "videos" / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', start.resolve().stem) or 'videos'}-{key}"
-    if (path / "manifest.json").exists():
-        videos = Videos.open(path)
-        for name, reason in videos.manifest["source"]["bad"].items():
-            _report(VideoFileError(files[name], reason), skip_bad)
-        return videos
+    if not (path / "manifest.json").exists():
+        path.mkdir(parents=True, exist_ok=True)
+        with held(path):  # a second call waits, and finds it done
+            if not (path / "manifest.json").exists():
+                return _ingest_all(files, path, config, start, skip_bad, progress)
+    videos = Videos.open(path)
+    for name, reason in videos.manifest["source"]["bad"].items():
+        _report(VideoFileError(files[name], reason), skip_bad)
+    return videos
+
+
+def _ingest_all(files: dict[str, Path], path: Path, config: Ingest, start: Path, skip_bad: bool, progress: bool) -> Videos:
     writer, clips, bad = _ShardWriter(path, config), {}, {}
-    path.mkdir(parents=True, exist_ok=True)
     for name, file in tqdm(files.items(), f"ingest {start.name}", disable=not progress, unit="file", leave=False):
         try:
             with tempfile.TemporaryFile(dir=path) as scratch:
@@ -175,8 +182,8 @@ def _frames(path: Path, container, config: Ingest) -> Iterator[tuple[float, av.V
         raise VideoFileError(path, "damaged: it declares frames and no duration")
     if stream.frames and shown + hidden < stream.frames:
         raise VideoFileError(path, f"cut short: {shown} frames of the {stream.frames} that it declares")
-    if container.format.name == "gif" and not path.read_bytes().rstrip(b"\0").endswith(b";"):
-        raise VideoFileError(path, "cut short: it lacks the byte that ends a gif")
+    if container.format.name == "gif" and shown != (held_in := pictures_in_gif(path)):
+        raise VideoFileError(path, f"damaged: {shown} frames can be seen of the {held_in} that it holds")
     # Matroska declares no count. Its duration serves where no sound can outlast the picture; it is rough, since nothing
     # says how long the last frame stands.
     if not stream.frames and len(container.streams) == 1 and end < 0.95 * declared - 0.1:

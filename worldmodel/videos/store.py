@@ -1,6 +1,6 @@
 """Clips on disk: shards of uint8 arrays under a manifest, read lazily by memory map.
 
-    NAME/manifest.json        version, shape, frames per second, and for each shard its clips and sha256
+    NAME/manifest.json        version, shape, frames per second, for each shard its clips and sha256; and its own sha256
     NAME/frames-00000.npy     uint8 (n, T, H, W, C)
     NAME/log-00000.npz        only where an agent acted: actions, rewards, ends
 
@@ -19,11 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import load_arrays, sha256, write_whole
+from ..files import VERSION, load_arrays, read_signed, sha256, signed, write_whole
 from ..settings import DataError
 
-VERSION = 1
-KEYS = {"version": int, "shape": list, "frames_per_second": (int, float), "action_size": int, "logged": bool, "shards": list}
+KEYS = {
+    "version": int, "shape": list, "frames_per_second": (int, float), "action_size": int,
+    "logged": bool, "shards": list, "source": dict,
+}  # fmt: skip
 LOG = {"actions": np.float32, "rewards": np.float32, "ends": bool}
 
 
@@ -158,20 +160,11 @@ class Videos:
 
 
 def read_manifest(path: Path) -> dict:
-    """The manifest of a recording, checked for version and form."""
+    """The manifest of a recording, checked for its form."""
     try:
-        manifest = json.loads((path / "manifest.json").read_text())
+        manifest = read_signed(path / "manifest.json", KEYS, DataError)
     except FileNotFoundError:
         raise DataError(f"{path}: no manifest.json here; it is not a recording, or one that was not finished") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path / 'manifest.json'}: {error}") from None
-    if missing := set(KEYS) - set(manifest if isinstance(manifest, dict) else ()):
-        raise DataError(f"{path / 'manifest.json'}: lacks {', '.join(sorted(missing))}")
-    if manifest["version"] != VERSION:
-        raise DataError(f"{path / 'manifest.json'}: version {manifest['version']}; this package reads {VERSION}")
-    for name, kind in KEYS.items():
-        if not isinstance(manifest[name], kind):
-            raise DataError(f"{path / 'manifest.json'}: {name} is {manifest[name]!r:.40}")
     for shard in manifest["shards"]:
         kinds = ("frames", "log") if manifest["logged"] else ("frames",)
         named = [shard.get(key) for kind in kinds for key in (kind, f"{kind}_sha256")] if isinstance(shard, dict) else [None]
@@ -222,7 +215,7 @@ def save_manifest(path: Path, shape, frames_per_second: float, shards: list, act
         "version": VERSION, "shape": [int(n) for n in shape], "frames_per_second": float(frames_per_second),
         "action_size": action_size, "logged": bool(shards and "log" in shards[0]), "shards": shards, "source": source,
     }  # fmt: skip
-    text = json.dumps(manifest, indent=1).encode()
+    text = json.dumps(signed(manifest), indent=1).encode()
     write_whole(path / "manifest.json", lambda file: file.write(text))
     for left_behind in path.glob(".*.npy.*"):  # the half-written shards of a call that was killed
         left_behind.unlink(missing_ok=True)

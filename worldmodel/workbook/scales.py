@@ -19,6 +19,7 @@ class Scale:
     log_fit: training.FitConfig  # for a log of actions, which has a tenth of the frames
     act: control.ActorCriticConfig
     dreams: int  # at a time, to learn to act in
+    few: int  # seeds that learn three more policies besides: from penalised dreams, with g hidden, and told g
     share: float
     untrained: int
     episodes: int
@@ -28,6 +29,6 @@ class Scale:
 
 
 SCALES = {
-    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 256, 0.2, 2, 100, 0.25, 20, 2000),
-    "full": Scale("full", None, None, LOG_FULL, control.FULL, 512, 1.0, 20, 400, 1.0, 60, 200_000),
+    "quick": Scale("quick", training.QUICK, 2000, LOG_QUICK, control.QUICK, 256, 0, 0.2, 2, 100, 0.25, 20, 2000),
+    "full": Scale("full", None, None, LOG_FULL, control.FULL, 512, 2, 1.0, 20, 400, 1.0, 60, 200_000),
 }

@@ -22,7 +22,6 @@ from .scales import Scale
 
 GOAL = WorldModelConfig(anchors=8, centred=True)  # where something small stays and matters: it must stand out to be found
 EYES = "anchors 8, centred, apart"  # what rows of these tasks call their model
-FEW = 2  # seeds that learn three more policies besides: from penalised dreams, with g hidden, and told g
 STANDARD = (9.81, 5.0)  # m/s^2: a policy that is told g gets it less the first, in units of the second
 
 
@@ -216,7 +215,7 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     pupil = Pupil(of, seed, scale, model, videos)
     policies, curve = pupil.practise()
     control.save_policy(policies["dream"], f"{place}-policy")
-    if seed < FEW:
+    if seed < scale.few:
         ensemble = control.fit_ensemble(model, pupil.log, steps=10 * scale.generations, seed=seed, progress=progress)
         policies["penalised"] = pupil.learn(pupil.practice(ensemble=ensemble))
     policies["evolved"] = control.evolve(pupil.dreams(), scale.generations, seed=seed, progress=progress)[0]
@@ -230,7 +229,7 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     if of.world in WORLDS:
         found |= pupil.plan()
     if task == "lander":
-        found |= pupil.reach() | (pupil.hide_and_tell(policies["dream"]) if seed < FEW else {})
+        found |= pupil.reach() | (pupil.hide_and_tell(policies["dream"]) if seed < scale.few else {})
     if task == "catcher":
         found |= {f"contact.{key}": values for key, values in evaluation.read_contacts(model, videos, seed).items()}
     return found | {"seconds": np.array(time.perf_counter() - started)}
