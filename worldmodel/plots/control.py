@@ -36,6 +36,7 @@ def training_curve(steps, losses: dict, phases=(), title: str = "Does it learn?"
         axes.plot(steps[some], smooth, color=colour, linestyle=dash)
         labels.append((label, (steps[some][-1], smooth[-1]), colour))
     axes.set_xlim(steps.min(), steps.max())
+    axes.margins(y=0.15)  # a name under the lowest line has room above the axis
     for number, (name, begin, end) in enumerate(phases):
         if number % 2:
             axes.axvspan(begin, end, color=FAINT, alpha=0.35, linewidth=0, zorder=0)

@@ -28,6 +28,6 @@ def scaling(curves: dict, ylabel: str = "1 − R² of g (1 is the mean)", title:
         axes.set(xscale="log", yscale="log", xlabel=label)
         axes.set_xticks(sizes[::2], [f"{size:g}" for size in sizes[::2]])
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_title(f"error ∝ size^{power:.2f}".replace("-", "−"), fontsize=9.5, color=QUIET)
+        axes.set_title(rf"error ∝ size$^{{{power:.2f}}}$", fontsize=9.5, color=QUIET)
     panels[0].set_ylabel(ylabel)
     return figure

@@ -116,7 +116,8 @@ def pivot(reports: list[Report], place: str, metrics: dict[str, str]) -> str:
     lines = [f"| | {' | '.join(metrics.values())} | seeds |", "|---" * (len(metrics) + 2) + "|"]
     for condition in sorted(conditions, key=lambda name: name != "default"):
         of = [rows[f"{place}.{metric}.{condition}"] for metric in metrics]
-        lines.append(f"| {condition} | {' | '.join(interval(report) for report in of)} | {of[0].seeds} |")
+        cells = (interval(report).replace(" [", "<br>[").replace(", ", ",&nbsp;") for report in of)  # an interval is not broken
+        lines.append(f"| {condition} | {' | '.join(cells)} | {of[0].seeds} |")
     return "\n".join(lines)
 
 
