@@ -43,7 +43,8 @@ class FitConfig:
     find_clips: int = 24
     find_frames: int = 6  # length of a stretch
     find_rate: float = 2.4e-2  # peak learning rate of matrices; see `optimizer`
-    straighten: float = 0.3  # weight of straightness, once the body is found
+    straighten: float = 0.3  # weight of straightness, once the body is found: it grows over a third of the search
+    straighten_from: float = 0.2  # from this share of it on
     steady: float = 0.0  # weight of anchors' wandering within clips; for scenes with something that stays and must be found
     stir: float = 0.0  # weight of the points' moving at all; for scenes where what stands out most never moves
     flicker: float = 0.5  # light taken away at random from parts of a frame, so that places do not hang on brightness
@@ -64,6 +65,7 @@ class FitConfig:
         check_config(
             self, starts=(1, 1e4), horizon=(1, 1e3), save_every=(1, 1e7), seed=(0, 2**31), weight_decay=(0, 1), flicker=(0, 1)
         )
+        check_config(self, straighten_from=(0, 1))
 
     @property
     def steps(self) -> int:
@@ -248,7 +250,7 @@ class _Run:
             more = rng.integers(0, self.videos.shape[0] // 2, 2)
             another = torch.cat([another, *(torch.from_numpy(self.videos.read(clips, int(t), int(t) + 1)) for t in more)], 1)
         still = None if self.still is None else self.still[clips]
-        straighten = c.straighten * float(np.clip(3 * share - 0.6, 0, 1))  # first find, then straighten
+        straighten = c.straighten * float(np.clip(3 * (share - c.straighten_from), 0, 1))  # first find, then straighten
         light = None if light is None else torch.from_numpy(light[mine])
         directions = torch.Generator().manual_seed(int(rng.integers(2**31)))
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.bf16):

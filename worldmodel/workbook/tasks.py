@@ -33,6 +33,7 @@ class Task:
     clips: int
     frames: int
     steady: float = 0.3  # of the fit
+    straighten_from: float = 0.2  # of the fit; later where what is found late, and jerks, must first be seen sharply
     discount: float = 0.99  # of learning to act
 
     @property
@@ -57,7 +58,7 @@ TASKS = {
     task.name: task
     for task in (
         Task("lander", 600, 48),
-        Task("catcher", 416, 48),
+        Task("catcher", 416, 48, straighten_from=0.5),
         Task("Pendulum-v1", 200, 100, steady=0.0, discount=0.98),
         Task("CartPole-v1", 400, 50, steady=0.0),
         Task("InvertedPendulum-v5", 400, 50, steady=0.0),
@@ -207,7 +208,7 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     """Learn a world from its log, learn to act in the dream, then act in the true world on each band of g."""
     of, started = TASKS[task], time.perf_counter()
     videos = of.log(root, progress)
-    fit = replace(scale.log_fit, seed=seed, steady=of.steady)
+    fit = replace(scale.log_fit, seed=seed, steady=of.steady, straighten_from=of.straighten_from)
     started = time.perf_counter()
     place = out / f"{task}-{seed}"
     model = training.fit(videos, fit, GOAL, place, progress=progress).requires_grad_(False)
