@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,8 @@ class PixelEnv(VectorEnv):
         with contextlib.suppress(ImportError):
             # A world may be drawn by Mesa, which has an LLVM of its own: if torch asks for triton's only then, it crashes.
             import triton  # noqa: F401
+        if sys.platform == "linux" and "DISPLAY" not in os.environ:
+            os.environ.setdefault("MUJOCO_GL", "egl")  # without a screen MuJoCo must be told how to draw
         self.envs = [gym.make(name, render_mode="rgb_array", **options) for _ in range(num_envs)]
         own, self.num_envs, self.size = self.envs[0].action_space, num_envs, size
         self.two = isinstance(own, gym.spaces.Discrete) and own.n == 2
@@ -157,13 +160,16 @@ def record_log(env: VectorEnv, act: Callable, clips: int, frames: int, path, see
 
 
 class Wander:
-    """Random actions that are held for a while, (N, A): what a log is made of where nobody knows what to do."""
+    """Random actions that are held for a while, (N, A): what a log is made of where nobody knows what to do.
 
-    def __init__(self, env: VectorEnv, seed: int = 0, change: float = 0.15):
-        self.rng, self.change = np.random.default_rng(seed), change
-        self.action = self.rng.uniform(-1, 1, env.action_space.shape)
+    Where hard ones soon end an episode, a ``strength`` below 1 keeps them soft.
+    """
+
+    def __init__(self, env: VectorEnv, seed: int = 0, change: float = 0.15, strength: float = 1.0):
+        self.rng, self.change, self.strength = np.random.default_rng(seed), change, strength
+        self.action = self.rng.uniform(-strength, strength, env.action_space.shape)
 
     def __call__(self, _) -> np.ndarray:
         new = self.rng.random((len(self.action), 1)) < self.change
-        self.action = np.where(new, self.rng.uniform(-1, 1, self.action.shape), self.action)
+        self.action = np.where(new, self.rng.uniform(-self.strength, self.strength, self.action.shape), self.action)
         return self.action
