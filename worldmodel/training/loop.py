@@ -30,7 +30,7 @@ from . import checkpoint
 from .log import Log
 from .optimizer import optimizers, set_rate
 
-LOOK = (0.0, 0.15, 0.3)  # shares of `find` after which points of no use look elsewhere
+LOOK = (0.0, 0.15, 0.3)  # shares of `find`
 FIRST = 2  # earliest start of a rollout: one or two frames hide a speed, and guessing it would pull the later ones to a mean
 
 
@@ -47,6 +47,7 @@ class FitConfig:
     straighten_from: float = 0.2  # from this share of it on
     steady: float = 0.0  # weight of anchors' wandering within clips; for scenes with something that stays and must be found
     stir: float = 0.0  # weight of the points' moving at all; for scenes where what stands out most never moves
+    apart: bool = False  # send points of no use to look elsewhere, at the shares `LOOK` of the search
     flicker: float = 0.5  # light taken away at random from parts of a frame, so that places do not hang on brightness
     predict_steps: int = 1500
     predict_clips: int = 128
@@ -238,7 +239,7 @@ class _Run:
         self.model.encoder.look_apart(*(picture - self.model.decoder.background.detach() for picture in pictures))
 
     def find_step(self, step, share):
-        if self.model.config.centred and step in (round(part * self.config.find_steps) for part in LOOK):
+        if self.config.apart and step in (round(part * self.config.find_steps) for part in LOOK):
             self.look_apart()
         c, rng = self.config, generator(self.config.seed, 0, step)
         clips, mine = rng.integers(0, len(self.videos), c.find_clips), slice(self.rank, None, self.ranks)

@@ -15,7 +15,7 @@ from ..probing import Report
 from ..settings import generator
 from .keeping import keep
 from .scales import Scale
-from .tasks import EYES, TASKS, run_task
+from .tasks import TASKS, run_task
 
 LABELS = (10, 30, 100)  # steps of the log whose real action is told
 STEPS = 0.5  # of the steps that the model given all actions was trained, for the dynamics in latent actions
@@ -77,7 +77,7 @@ def latent_actions_reports(task: str, seeds: list[dict], preset: str = "full") -
 
     Episodes whose start is already solved do not count, as in `control_reports`.
     """
-    row = evaluation.rows_of(f"{task}.latent_actions", seeds, preset, same_clips=False, model=EYES)
+    row = evaluation.rows_of(f"{task}.latent_actions", seeds, preset, same_clips=False, model=TASKS[task].eyes)
     reports = []
     for name, key in (("r2", "read"), *((f"r2.{how}", f"read.{how}") for how in ("shuffled", "acceleration", "surprise"))):
         reports.append(row(name, [tuple(seed[part] for part in ("told", "real", key)) for seed in seeds], evaluation.actions_r2))

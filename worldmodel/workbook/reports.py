@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from ..control import return_ratio
 from ..evaluation import contact_auroc, explained, gap_where_real, rows_of, told_apart
 from ..probing import Report
-from .tasks import EYES
+from .tasks import TASKS
 
 MARKS = {"pendulum_v1": ">= -200"}  # of the mean return, where there is no oracle to compare with
 
@@ -18,7 +18,7 @@ def control_reports(task: str, seeds: list[dict], preset: str = "full") -> list[
 
     Episodes whose start is already solved count in the gap alone, as dreams have them too.
     """
-    reports, row = [], rows_of(f"{task}.control", seeds, preset, same_clips=False, model=EYES)
+    reports, row = [], rows_of(f"{task}.control", seeds, preset, same_clips=False, model=TASKS[task].eyes)
     oracle = "train.oracle.return" in seeds[0]
     for band, label, mark in (("train", "in", ">= 0.95"), ("beyond", "beyond", ">= 0.9")):
 
