@@ -20,7 +20,7 @@ HOW = (
     "Then `jupyter lab notebooks` (or `make lab`) and run the cells in order. "
     "In a hosted notebook such as Colab: unpack the copy there, `%cd` into its folder `notebooks`, and `%pip install ..` instead."
 )
-SECTIONS = ["Write down your guess", "What we learned", "What this does not show", "Exercises"]
+SECTIONS = ["Write down your guess", "The claims", "What we learned", "What this does not show", "Exercises"]
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)

@@ -68,6 +68,11 @@ def test_a_claim_that_holds_says_so_and_a_nan_holds_nothing(recorded, capsys):
     assert not claim("ball.clean.B.r2.first", 0.3, at_most=0.02)
 
 
+def test_what_has_no_mark_neither_holds_nor_fails(recorded, capsys):
+    assert claim("ball.clean.A.r2.k20", 0.2)
+    assert capsys.readouterr().out.startswith("no mark")
+
+
 def test_both_ends_of_a_mark_may_be_asked(recorded, capsys):
     assert claim("ball.clean.E.slope", 1.05, at_least=0.9, at_most=1.1)
     assert not claim("ball.clean.E.slope", 1.2, at_least=0.9, at_most=1.1)

@@ -63,7 +63,7 @@ def machine() -> dict:
 
 
 def claim(name: str, value: float, at_least: float | None = None, at_most: float | None = None) -> bool:
-    """Print what this run found beside what was recorded; a claim that fails is shown as failed. Both ends may be asked.
+    """Print what this run found beside what was recorded; a claim that fails is shown as failed. Both ends may be asked, or none.
 
     Returns:
         whether this run's value meets the mark. The recorded row says whether five seeds do.
@@ -71,7 +71,8 @@ def claim(name: str, value: float, at_least: float | None = None, at_most: float
     mark = f"{at_least} to {at_most}" if None not in (at_least, at_most) else ""
     mark = mark or (f">= {at_least}" if at_least is not None else f"<= {at_most}" if at_most is not None else "")
     holds = meets(value, mark)
-    print(f"{'FAILS' if holds is False else 'holds'}  {name}: {value:.4g} here{f' (asked: {mark})' if mark else ''}")
+    verdict = {True: "holds", False: "FAILS", None: "no mark"}[holds]
+    print(f"{verdict}  {name}: {value:.4g} here{f' (asked: {mark})' if mark else ''}")
     try:
         recorded = {report.name: report for report in read_results()[1]}.get(name)
     except DataError:
@@ -130,8 +131,8 @@ def write_readme_table(readme=Path("README.md"), path=None) -> None:
     run, reports = read_results(path)
     about = "Recorded on: " + ", ".join(f"{key} {value}" for key, value in run.items()) + "."
     claims = [report for report in reports if report.mark]
-    held = f"{sum(report.holds is True for report in claims)} of {len(claims)} marks are met."
     shown = [report for report in claims if report.name.startswith("ball.") or ".B.r2." not in report.name]
+    held = f"{sum(report.holds is True for report in claims)} of {len(claims)} marks are met, {len(shown)} of them shown here."
     head, rest = Path(readme).read_text().split(BEGIN)
     text = f"{head}{BEGIN}\n{table(shown, ('model', 'preset'))}\n\n{held} {about}\n{END}{rest.split(END)[1]}"
     write_whole(Path(readme), lambda file: file.write(text.encode()))
