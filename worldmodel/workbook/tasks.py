@@ -35,6 +35,7 @@ class Task:
     apart: bool = True  # of the fit; not where what matters is found at once, for to look elsewhere then costs sharpness
     straighten_from: float = 0.2  # of the fit; later where what is found late, and jerks, must first be seen sharply
     strength: float = 1.0  # of random actions in the log
+    blur: float = 1.0  # of the dreams in which to learn to act
     discount: float = 0.99  # of learning to act
 
     @property
@@ -64,7 +65,7 @@ TASKS = {
     task.name: task
     for task in (
         Task("lander", 600, 48, apart=False),
-        Task("catcher", 416, 48, straighten_from=0.5),
+        Task("catcher", 416, 48, straighten_from=0.5, blur=0.0),
         Task("Pendulum-v1", 200, 100, steady=0.0, apart=False, discount=0.98),
         Task("CartPole-v1", 400, 50, steady=0.0),
         Task("InvertedPendulum-v5", 600, 24, steady=0.0, strength=0.3),
@@ -90,7 +91,7 @@ class Pupil:
 
     def practice(self, **options) -> control.DreamEnv:
         """Dreams to learn in: widened, where gravity differs from clip to clip, and blurred."""
-        return self.dreams(self.scale.dreams, widen=self.widen, blur=1.0, **options)
+        return self.dreams(self.scale.dreams, widen=self.widen, blur=self.task.blur, **options)
 
     def learn(self, env, watch=None) -> control.Policy:
         return control.learn_to_act(env, replace(self.scale.act, seed=self.seed, discount=self.task.discount), False, watch)[0]
