@@ -316,7 +316,7 @@ def main(arguments: list[str] | None = None) -> None:
     except WorldModelError as error:
         sys.exit(_refuse(error))
     except OSError as error:
-        sys.exit(_refuse(f"{error.filename}: {error.strerror}"))
+        sys.exit(_refuse(f"{error.filename}: {error.strerror}" if error.filename else error))
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -100,11 +100,13 @@ def read_signed(file: Path, form: dict[str, type | tuple], error: type[Exception
         raise
     except (OSError, ValueError, RecursionError) as cause:
         raise error(f"{file}: {cause}") from None
-    if not isinstance(manifest, dict) or (missing := form.keys() - manifest.keys()):
-        raise error(f"{file}: lacks {', '.join(sorted(missing)) if isinstance(manifest, dict) else 'all that it should state'}")
+    if not isinstance(manifest, dict):
+        raise error(f"{file}: states nothing")
     version = next(iter(form))  # first, so that a later version is named as such, however else it differs
-    if manifest[version] != VERSION:
+    if manifest.get(version, VERSION) != VERSION:
         raise error(f"{file}: {version} {manifest[version]!r:.40}; this package reads {VERSION}")
+    if missing := form.keys() - manifest.keys():
+        raise error(f"{file}: lacks {', '.join(sorted(missing))}")
     digest = manifest.pop("sha256", None)
     if digest != signed(manifest)["sha256"]:
         raise error(f"{file}: it does not have the sha256 that it states; it was changed or damaged")

@@ -7,7 +7,7 @@ from gymnasium.utils.env_checker import check_env as gymnasium_check
 
 from worldmodel.control import SingleView
 from worldmodel.control.pixel_env import PixelEnv, Wander, images_read_once, picture, record_log
-from worldmodel.settings import ConfigError
+from worldmodel.settings import ConfigError, DataError
 
 pygame = pytest.importorskip("pygame", reason="pygame draws Gymnasium's classic worlds: pip install gymnasium[classic-control]")
 
@@ -101,8 +101,10 @@ def test_a_log_holds_what_was_lived_through(tmp_path):
         last = ends[clip].argmax()
         assert (frames[clip, last:] == frames[clip, last]).all() and (log.rewards[clip, last + 1 :] == 0).all()
         assert (log.rewards[clip, 1 : last + 1] == 1).all()
-    again = record_log(env, lambda _: pytest.fail("acted again"), 6, 30, tmp_path / "log")
+    again = record_log(env, lambda _: pytest.fail("acted again"), 6, 30, tmp_path / "log", seed=3)
     assert again.digest == log.digest
+    with pytest.raises(DataError, match="another recording"):
+        record_log(env, Wander(env), 6, 30, tmp_path / "log", seed=4)
 
 
 def test_held_actions_stay_in_range_and_change_now_and_then():

@@ -131,15 +131,9 @@ class DreamEnv(VectorEnv):
     @torch.no_grad()
     def _misses(self, actions, valid) -> torch.Tensor:
         """What each frame of the log changes in the state that was imagined for it, (M, F)."""
-        frames = range(2, actions.shape[1] - 1)
-        gone = [
-            (
-                self.model.imagine(self.bank[:, t : t + 1], actions[:, t + 1 : t + 2]).vector()
-                - self.bank[:, t + 1 : t + 2].vector()
-            )[valid[:, t + 1] > 0]
-            for t in frames
-        ]
-        return torch.cat(gone)[:, 0]
+        begin = self.bank[:, 2:-1].apply(lambda value: value.flatten(0, 1).unsqueeze(1))
+        imagined = self.model.imagine(begin, actions[:, 3:].flatten(0, 1).unsqueeze(1)).vector()[:, 0]
+        return (self.bank[:, 3:].vector().flatten(0, 1) - imagined)[valid[:, 3:].flatten() > 0]
 
     def _draw(self) -> LatentState:
         which = self.starts[torch.from_numpy(self.np_random.integers(0, len(self.starts), self.num_envs))]

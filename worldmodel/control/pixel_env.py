@@ -18,7 +18,7 @@ from gymnasium.vector.utils import batch_space
 from ..physics.ranges import check_action
 from ..settings import ConfigError
 from ..videos import Videos
-from ..videos.store import save_manifest, save_shard
+from ..videos.store import recorded, save_manifest, save_shard
 from .physics_env import asked
 
 GREY = (0.299, 0.587, 0.114)  # share of red, green and blue in brightness (ITU-R BT.601)
@@ -135,11 +135,17 @@ def record_log(env: VectorEnv, act: Callable, clips: int, frames: int, path, see
 
     Args:
         env: frames uint8 (N, H, W, C), reset anew for every N clips. act: its observation -> actions (N, A).
-        about: words for the manifest.
+        about: what else makes this log, for the manifest.
+
+    Raises:
+        DataError: the folder holds another log than the one asked for.
     """
-    path, shards, n = Path(path), [], env.num_envs
-    if (path / "manifest.json").exists():
-        return Videos.open(path)
+    path, source = Path(path), {"clips": clips, "frames": frames, "seed": seed, **about}
+    return recorded(path, lambda: _record(env, act, path, **source), source)
+
+
+def _record(env, act, path, clips, frames, seed, **about) -> Videos:
+    shards, n = [], env.num_envs
     for number in range(-(-clips // n)):
         seen, over = env.reset(seed=seed + number)[0], np.zeros(n, bool)
         film = np.empty((n, frames, *seen.shape[1:]), np.uint8)
@@ -156,7 +162,8 @@ def record_log(env: VectorEnv, act: Callable, clips: int, frames: int, path, see
         few = min(n, clips - number * n)
         shards.append(save_shard(path, number, few, [film[:few]], {name: values[:few] for name, values in log.items()}))
     rate = float(env.envs[0].metadata.get("render_fps", 20))
-    return save_manifest(path, film.shape[1:], rate, shards, env.single_action_space.shape[0], **about)
+    source = {"clips": clips, "frames": frames, "seed": seed, **about}
+    return save_manifest(path, film.shape[1:], rate, shards, env.single_action_space.shape[0], **source)
 
 
 class Wander:

@@ -1,4 +1,4 @@
-"""Floor 2: encoder, evidence, dynamics, decoder, and the world model that joins them. torch only."""
+"""Floor 2: encoder, evidence, dynamics, decoder, and the world model that joins them."""
 
 from .belief import Belief
 from .world_model import LatentState, WorldModel, WorldModelConfig, at_rest

@@ -32,7 +32,7 @@ class WorldModelConfig:
     actions: int = 0  # numbers in an action; 0 for a world that is only watched
     rewards: bool = False  # learn reward and end of an episode from the log
     encoder: str = "points"  # or cnn
-    dynamics: str = "evidence"  # or gru, kinematic, rssm, transformer: without a belief, with a memory of `dynamics_width`
+    dynamics: str = "evidence"  # or gru, kinematic, rssm, transformer: without a belief, with a memory
     jepa: bool = False  # latents learn to be foretold instead of to paint; the decoder looks on
     points: int = 4  # points that may move from frame to frame
     anchors: int = 2  # points that stay where they are throughout a clip

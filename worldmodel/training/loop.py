@@ -108,6 +108,8 @@ def fit(
         raise ConfigError(f"{len(videos)} clips of {videos.shape[0]} frames: training needs clips of {shortest} frames or more")
     size = videos.shape[1]
     sizes = replace(sizes, size=size, channels=videos.shape[3], actions=videos.action_size, rewards=videos.rewards is not None)
+    if config.apart and not (sizes.centred and sizes.encoder == "points"):
+        raise ConfigError("apart: points look apart in what differs from the mean picture: the model must be centred, of points")
     device = join_ranks(choose_device(device))
     if config.find_clips % rank_and_ranks()[1] or config.predict_clips % rank_and_ranks()[1]:
         raise ConfigError(f"find_clips and predict_clips must be multiples of the {rank_and_ranks()[1]} ranks")
@@ -284,8 +286,9 @@ def encode_all(model: WorldModel, videos: Videos, batch: int = 32) -> dict[str, 
     if bad.any():
         raise TrainingDiverged(f"the encoder's latents are not finite; clips {bad.nonzero()[:8, 0].tolist()} ...")
     if videos.action_size:
-        ends = videos.ends
         clips["actions"] = torch.from_numpy(videos.actions)
+    if videos.rewards is not None:
+        ends = videos.ends
         clips["rewards"], clips["ends"] = torch.from_numpy(videos.rewards), torch.from_numpy(ends).float()
         clips["valid"] = torch.from_numpy(np.cumsum(ends, 1) - ends == 0).float()
     return {name: value.to(model.device) for name, value in clips.items()}

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..files import held, sha256, write_whole
+from ..files import sha256, write_whole
 from ..physics import ALL, BANDS, SCENES, WORLDS, World, bodies, choose, world
-from ..settings import DATA, ConfigError, DataError, generator, threads
+from ..settings import DATA, ConfigError, generator, threads
 from ..spread import spread
-from .store import Videos, save_manifest, save_shard
+from .store import Videos, recorded, save_manifest, save_shard
 
 CLIPS_PER_SHARD = 1000
 CLIPS_PER_BLOCK = 50  # filmed at a time: small enough for the cache and for memory that is used again
@@ -79,15 +79,7 @@ def film(config: Film = Film(), root=DATA, workers: int | None = None, progress:
         DataError: the folder holds something else than the recording asked for.
     """
     path, truth = (Path(root).absolute() / tree / config.name for tree in ("videos", "truth"))  # others may work elsewhere
-    if not (path / "manifest.json").exists():
-        path.mkdir(parents=True, exist_ok=True)
-        with held(path):  # a second call waits, and finds it done
-            if not (path / "manifest.json").exists():
-                return _film_all(config, path, truth, workers, progress, ray)
-    videos = Videos.open(path)
-    if videos.manifest["source"] != asdict(config):
-        raise DataError(f"{path}: holds another recording than the one asked for")
-    return videos
+    return recorded(path, lambda: _film_all(config, path, truth, workers, progress, ray), asdict(config))
 
 
 def _film_all(config: Film, path: Path, truth: Path, workers: int | None, progress: bool, ray: str | None) -> Videos:

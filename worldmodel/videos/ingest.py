@@ -21,10 +21,10 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from tqdm import tqdm
 
-from ..files import held, sha256
+from ..files import sha256
 from ..settings import DATA, ConfigError, DataError, VideoFileError, check_config
 from .gif import pictures_in_gif
-from .store import Videos, save_manifest, save_shard
+from .store import Videos, recorded, save_manifest, save_shard
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".gif")  # what is looked for in a folder
 # FFmpeg also opens playlists, which name other files and hosts, and draws plain text as video: neither is wanted.
@@ -79,13 +79,9 @@ def ingest(folder_or_file, root=DATA, config: Ingest = Ingest(), skip_bad=True, 
     prints = {name: sha256(path) for name, path in files.items()}
     key = hashlib.sha256(json.dumps([prints, asdict(config)]).encode()).hexdigest()[:8]
     path = Path(root) / "videos" / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', start.resolve().stem) or 'videos'}-{key}"
-    if not (path / "manifest.json").exists():
-        path.mkdir(parents=True, exist_ok=True)
-        with held(path):  # a second call waits, and finds it done
-            if not (path / "manifest.json").exists():
-                return _ingest_all(files, path, config, start, skip_bad, progress)
-    videos = Videos.open(path)
-    for name, reason in videos.manifest["source"]["bad"].items():
+    new = not (path / "manifest.json").exists()
+    videos = recorded(path, lambda: _ingest_all(files, path, config, start, skip_bad, progress))
+    for name, reason in {} if new else videos.manifest["source"]["bad"].items():
         _report(VideoFileError(files[name], reason), skip_bad)
     return videos
 
@@ -178,6 +174,8 @@ def _frames(path: Path, container, config: Ingest) -> Iterator[tuple[float, av.V
                 times.append(at - start)
                 end = times[-1] + float((frame.duration or 0) * stream.time_base)
                 yield times[-1], frame
+    if not times:
+        raise VideoFileError(path, "it shows no frame")
     if stream.frames and not declared:
         raise VideoFileError(path, "damaged: it declares frames and no duration")
     if stream.frames and shown + hidden < stream.frames:

@@ -13,13 +13,13 @@ import hashlib
 import io
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..files import VERSION, load_arrays, read_signed, sha256, signed, write_whole
+from ..files import VERSION, held, load_arrays, read_signed, sha256, signed, write_whole
 from ..settings import DataError
 
 KEYS = {
@@ -171,6 +171,23 @@ def read_manifest(path: Path) -> dict:
         if not all(isinstance(n, str) and Path(n).name == n for n in named) or not isinstance(shard.get("clips"), int):
             raise DataError(f"{path / 'manifest.json'}: shards has an entry that cannot be used: {shard}")
     return manifest
+
+
+def recorded(path: Path, make: Callable[[], Videos], source: dict | None = None) -> Videos:
+    """The recording at ``path``; if there is none, ``make`` records it. Who asks at the same time waits, and finds it done.
+
+    Raises:
+        DataError: it was made of something else than ``source``.
+    """
+    if not (path / "manifest.json").exists():
+        path.mkdir(parents=True, exist_ok=True)
+        with held(path):
+            if not (path / "manifest.json").exists():
+                return make()
+    videos = Videos.open(path)
+    if source is not None and videos.manifest["source"] != source:
+        raise DataError(f"{path}: holds another recording than the one asked for")
+    return videos
 
 
 def save_shard(path: Path, number: int, clips: int, blocks: Iterable[np.ndarray], log: dict | None = None) -> dict:

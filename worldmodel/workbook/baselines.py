@@ -19,11 +19,11 @@ BASELINES = {f"{task}-ppo-{view}": (task, view) for task in ("lander", "pendulum
 
 
 def run_baseline(name: str, seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
-    """`learn_ppo`, kept in a file."""
+    """`learn_ppo`, kept in a file, with the ``points`` (P,) at which it was to be tried."""
     task, view = BASELINES[name]
     points = [scale.ppo_frames // 10, 3 * scale.ppo_frames // 10, scale.ppo_frames]
     learn = partial(learn_ppo, TASKS[task].world, view, seed, points, max(4, scale.episodes // 4))
-    return keep(out / f"{name}-{seed}.npz", learn)
+    return keep(out / f"{name}-{seed}.npz", lambda: {"points": np.array(points), **learn()})
 
 
 def baseline_reports(name: str, seeds: list[dict], preset: str = "full") -> list[Report]:
@@ -33,18 +33,13 @@ def baseline_reports(name: str, seeds: list[dict], preset: str = "full") -> list
         rows_of(f"{task}.control", [seed | {"seconds": seed["seconds"][-1]} for seed in seeds], preset, model="PPO"),
         [],
     )
-    for at, frames in enumerate(seeds[0]["frames"]):
+    for at, frames in enumerate(seeds[0]["points"]):
         for band, label in (("train", "in"), ("beyond", "beyond")):
             if f"returns.{band}" in seeds[0]:
                 for what, key in (("return", "returns"), ("success", "success")):
                     values = [(seed[f"{key}.{band}"][at],) for seed in seeds]
-                    reports.append(row(f"{what}.ppo_{view}.{asked(frames)}.{label}", values, np.mean))
+                    reports.append(row(f"{what}.ppo_{view}.{frames}.{label}", values, np.mean))
     return reports
-
-
-def asked(frames: int) -> int:
-    """The number of frames at which PPO was to be tried: one digit, and it is tried after the first update beyond."""
-    return int(float(f"{frames:.0e}"))
 
 
 def frames_multiple(reports: list[Report], task: str, preset: str = "full") -> list[Report]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import write_whole
+from ..files import held, load_arrays, write_whole
+from ..settings import DataError
 
 
 def keep(path: Path, compute) -> dict[str, np.ndarray]:
@@ -16,9 +17,13 @@ def keep(path: Path, compute) -> dict[str, np.ndarray]:
     ``seconds``, if not among them, is how long that took.
     """
     if not path.exists():
-        started = time.perf_counter()
-        arrays = compute()
-        arrays = {"seconds": np.array(time.perf_counter() - started)} | arrays
-        write_whole(path, lambda file: np.savez(file, **arrays))
-    with np.load(path, allow_pickle=False) as saved:
-        return dict(saved)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(f".{path.name}.lock")
+        lock.touch()
+        with held(lock):  # another process may need the same
+            if not path.exists():
+                started = time.perf_counter()
+                arrays = compute()
+                arrays = {"seconds": np.array(time.perf_counter() - started)} | arrays
+                write_whole(path, lambda file: np.savez(file, **arrays))
+    return load_arrays(path, DataError)

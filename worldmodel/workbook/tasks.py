@@ -26,7 +26,7 @@ STANDARD = (9.81, 5.0)  # m/s^2: a policy that is told g gets it less the first,
 
 @dataclass(frozen=True)
 class Task:
-    """A true world, by our own name or Gymnasium's, and its log: fewer than 20,000 frames before the episodes' ends."""
+    """A true world, by our own name or Gymnasium's, and its log: at most 20,000 frames."""
 
     world: str
     clips: int
@@ -58,7 +58,8 @@ class Task:
             return film(Film(self.world, clips=self.clips, frames=self.frames), root, progress=progress)
         path = Path(root) / "videos" / f"{self.name}-{self.clips}x{self.frames}"
         env = control.PixelEnv(self.world, 20)
-        return control.record_log(env, control.Wander(env, strength=self.strength), self.clips, self.frames, path)
+        act = control.Wander(env, strength=self.strength)
+        return control.record_log(env, act, self.clips, self.frames, path, strength=self.strength)
 
 
 TASKS = {
@@ -90,7 +91,7 @@ class Pupil:
         return control.DreamEnv(self.model, self.log, count, **{"limit": self.limit} | options)
 
     def practice(self, **options) -> control.DreamEnv:
-        """Dreams to learn in: widened, where gravity differs from clip to clip, and blurred."""
+        """Dreams to learn in: widened, where gravity differs from clip to clip, and as unsharp as the task has them."""
         return self.dreams(self.scale.dreams, widen=self.widen, blur=self.task.blur, **options)
 
     def learn(self, env, watch=None) -> control.Policy:
@@ -213,7 +214,7 @@ def run_task(task: str, seed: int, scale: Scale, root, out: Path, progress: bool
 
 def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
     """Learn a world from its log, learn to act in the dream, then act in the true world on each band of g."""
-    of, started = TASKS[task], time.perf_counter()
+    of = TASKS[task]
     videos = of.log(root, progress)
     fit = replace(scale.log_fit, seed=seed, **{name: getattr(of, name) for name in ("steady", "apart", "straighten_from")})
     started = time.perf_counter()
