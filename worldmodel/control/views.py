@@ -62,8 +62,8 @@ class Told(VectorWrapper):
 
     def __init__(self, env: VectorEnv, told: Callable[[], np.ndarray] | None = None):
         super().__init__(env)
-        self.told, c = told, env.model.config
-        self.believed = slice(4 * c.points, 4 * c.points + 2 * c.constants)
+        self.told, believed = told, env.model.believed
+        self.believed = slice(believed.start, believed.stop + env.model.config.constants)  # the means, and how sure they are
 
     def reset(self, *, seed=None, options=None):
         features, info = self.env.reset(seed=seed, options=options)

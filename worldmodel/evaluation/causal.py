@@ -27,13 +27,15 @@ class Direction:
     mean: np.ndarray  # (K,) of the beliefs the probe was fitted on
     covariance: np.ndarray  # (K, K)
 
+    def read(self, belief: np.ndarray) -> np.ndarray:
+        """g (...) in m/s^2 of beliefs (..., K)."""
+        return belief @ self.weights + self.bias
+
 
 def gravity_direction(model, sets) -> Direction:
     """Σw / (wᵀΣw): w the ridge weights of g on the belief after `SEEN` frames, Σ its covariance. Nothing decoded is used."""
-    first = 4 * model.config.points
-    columns = slice(first, first + model.config.constants)
-    belief = {name: model.features(sets[name].frames(SEEN))[:, -1, columns] for name in ("train", "validation")}
-    return _direction(belief, gravity_of(sets))
+    belief = {name: model.features(sets[name].frames(SEEN))[:, -1, model.believed] for name in ("train", "validation")}
+    return direction_of(belief, gravity_of(sets))
 
 
 @torch.no_grad()
@@ -45,10 +47,11 @@ def log_direction(model, videos: Videos, batch: int = 64) -> Direction:
         states = model.observe(videos[some].frames, videos[some].actions)
         beliefs.append(states.belief.mean.numpy(force=True)[np.arange(len(last[some])), last[some]])
     belief, g, part = np.concatenate(beliefs), truth(videos)["g"], np.arange(len(videos)) % 4 > 0
-    return _direction({"train": belief[part], "validation": belief[~part]}, {"train": g[part], "validation": g[~part]})
+    return direction_of({"train": belief[part], "validation": belief[~part]}, {"train": g[part], "validation": g[~part]})
 
 
-def _direction(belief: dict, g: dict) -> Direction:
+def direction_of(belief: dict, g: dict) -> Direction:
+    """From beliefs (N, K) of the clips to fit on, ``train``, and of those that choose the ridge's strength, ``validation``."""
     probe = ridge(belief["train"], g["train"], belief["validation"], g["validation"])
     weights, covariance = probe.weights, np.cov(belief["train"].T)
     step = covariance @ weights / (weights @ covariance @ weights)
@@ -80,8 +83,7 @@ def steer(model, clips, direction: Direction, rng: np.random.Generator) -> dict[
 
     plain, asked = fall(np.zeros_like(direction.step)), [fall(by * direction.step) for by in ASKED]
     orthogonal = [fall(by * blind()) for by in ASKED]
-    above = (starts.belief.mean.numpy() - direction.mean) @ direction.weights
-    read = above + direction.mean @ direction.weights + direction.bias
+    above, read = (starts.belief.mean.numpy() - direction.mean) @ direction.weights, direction.read(starts.belief.mean.numpy())
     drifts = np.where(counts(read)[..., None], np.stack([drift(plain, one) for one in asked], 1), 0)  # (M, 4, 2)
     return {
         "clips": starts.clips,

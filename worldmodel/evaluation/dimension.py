@@ -45,7 +45,7 @@ def last_states(model, mine: World, steady: bool, clips: int, rng: np.random.Gen
         latent.append(model.features(camera.film(bodies(mine, *here, camera.channels), rng))[:, -1])
     latent = np.concatenate(latent)
     if isinstance(model, WorldModel):
-        latent = latent[:, : 4 * model.config.points + model.config.constants]
+        latent = latent[:, : model.believed.stop]
     angle, spin = (states[name][:, -1].reshape(clips, -1) for name in ("angle", "spin"))
     return {"latent": latent, "true": np.concatenate([np.sin(angle), np.cos(angle), spin, constants["g"][:, None]], 1)}
 

@@ -78,7 +78,7 @@ def edit(model, frames: np.ndarray, gravity: str, handle: Handle, seen: int = 10
         raise ConfigError(f"{seen} frames seen of {frames.shape[1]}, {steps} steps: it takes 1 and 3 or more")
     state, direction = model.observe(frames[:, :seen]), handle.direction
     belief = state.belief[:, -1]
-    read = belief.mean.cpu().numpy() @ direction.weights + direction.bias
+    read = direction.read(belief.mean.cpu().numpy())
     asked = asked_gravity(gravity, read)
     change = torch.as_tensor((asked - read)[:, None] * direction.step, dtype=torch.float32, device=belief.mean.device)
     dream, moved = (

@@ -13,8 +13,7 @@ import torch
 
 from ..model import Belief, LatentState, WorldModel
 from ..physics import FRAMES_PER_SECOND
-from ..probing import ridge
-from .causal import ASKED
+from .causal import ASKED, direction_of
 from .reading import gravity_of
 from .rollout import find_body
 
@@ -57,21 +56,19 @@ def fly_on(model: WorldModel, sets, batch: int = 100) -> dict[str, np.ndarray]:
     states = {name: last_states(model, sets[name], batch) for name in ("train", "validation")}
     features = {name: held(state)[:, 0].numpy(force=True) for name, state in states.items()}
     g = gravity_of(sets)
-    probe = ridge(features["train"], g["train"], features["validation"], g["validation"])
-    covariance = np.cov(features["train"].T)
-    step = covariance @ probe.weights / (probe.weights @ covariance @ probe.weights)
+    direction = direction_of(features, g)
     clips = flying(sets["test"])
     state, metres = last_states(model, sets["test"], batch, clips), float(sets["test"].truth["metres_per_pixel"][0])
 
     def flown(by: float) -> np.ndarray:
-        change = torch.as_tensor(by * step, dtype=torch.float32, device=model.device)
+        change = torch.as_tensor(by * direction.step, dtype=torch.float32, device=model.device)
         found = []
         for begin in range(0, len(clips), batch):
             start = state[begin : begin + batch]
             found.append(find_body(model, model.imagine(holding(start, held(start) + change), STEPS))[0])
         return flight_gravity(np.concatenate(found) * metres)
 
-    read = probe.predict(held(state)[:, 0].numpy(force=True))
+    read = direction.read(held(state)[:, 0].numpy(force=True))
     return {"clips": clips, "read": read, "none": flown(0.0), "asked": np.stack([flown(by) for by in ASKED], 1)}
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from .belief import SPEED_SCALE
+from .memory import join
 
 
 class SecondOrderDynamics(nn.Module):
@@ -27,15 +28,11 @@ class SecondOrderDynamics(nn.Module):
 
     def pull(self, constants: torch.Tensor, action: torch.Tensor | None = None) -> torch.Tensor:
         """a, from constants (B, K) and action (B, A) or None: (B, D) a frame squared."""
-        return self.acceleration(_join(constants, action)) / (2 * SPEED_SCALE)
+        return self.acceleration(join(constants, action)) / (2 * SPEED_SCALE)
 
     def forward(self, points, speed, constants, action=None) -> tuple[torch.Tensor, torch.Tensor]:
         """points, speed (B, D), constants (B, K), action (B, A) or None -> the next points and speed (B, D)."""
-        seen = torch.cat([points, speed * SPEED_SCALE, points + speed, _join(constants, action)], -1)
+        seen = torch.cat([points, speed * SPEED_SCALE, points + speed, join(constants, action)], -1)
         dz, dv = (self.network(seen) / SPEED_SCALE).chunk(2, -1)
         speed = speed + self.pull(constants, action) + dv
         return points + speed + dz, speed
-
-
-def _join(constants, action):
-    return constants if action is None else torch.cat([constants, action], -1)

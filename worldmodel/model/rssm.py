@@ -6,7 +6,6 @@ A deterministic path h and a stochastic state s; a posterior sees the points, a 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from .memory import join
@@ -18,17 +17,16 @@ UNIMIX = 0.01  # share of uniform noise in a categorical, so that its KL stays f
 
 
 class RssmDynamics(nn.Module):
-    """Memory: h and s in one. `groups` categoricals of `classes` each (DreamerV3), or `groups` Gaussians for classes = 0."""
+    """Memory: h and s in one; s is `groups` categoricals of `classes` each, as in DreamerV3."""
 
     def __init__(self, latents: int, actions: int, width: int, window: int = 0, groups: int = 16, classes: int = 8):
         super().__init__()
         self.width, self.groups, self.classes = width, groups, classes
-        self.stochastic = groups * (classes or 1)
+        self.stochastic = groups * classes
         self.size = width + self.stochastic
-        parameters = groups * (classes or 2)
         self.cell = nn.GRUCell(self.stochastic + actions, width)
-        self.prior = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, parameters))
-        self.posterior = nn.Sequential(nn.Linear(width + latents, width), nn.SiLU(), nn.Linear(width, parameters))
+        self.prior = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, self.stochastic))
+        self.posterior = nn.Sequential(nn.Linear(width + latents, width), nn.SiLU(), nn.Linear(width, self.stochastic))
         self.head = nn.Sequential(nn.Linear(self.size, width), nn.SiLU(), nn.Linear(width, latents))
 
     def observe(self, points, actions=None, before=None):
@@ -55,12 +53,8 @@ class RssmDynamics(nn.Module):
         return torch.distributions.kl_divergence(self.distribution(posterior), self.distribution(prior))
 
     def distribution(self, parameters) -> torch.distributions.Distribution:
-        if self.classes:
-            p = torch.softmax(parameters.unflatten(-1, (self.groups, self.classes)), -1)
-            one = torch.distributions.OneHotCategoricalStraightThrough(probs=(1 - UNIMIX) * p + UNIMIX / self.classes)
-        else:
-            mean, spread = parameters.chunk(2, -1)
-            one = torch.distributions.Normal(mean, F.softplus(spread) + 0.1)
+        p = torch.softmax(parameters.unflatten(-1, (self.groups, self.classes)), -1)
+        one = torch.distributions.OneHotCategoricalStraightThrough(probs=(1 - UNIMIX) * p + UNIMIX / self.classes)
         return torch.distributions.Independent(one, 1)
 
     def _posteriors(self, points, actions, before):
@@ -80,10 +74,4 @@ class RssmDynamics(nn.Module):
 
     def _draw(self, parameters):
         of = self.distribution(parameters)
-        return (
-            (of.rsample() if self.training else of.mode).flatten(-2)
-            if self.classes
-            else of.rsample()
-            if self.training
-            else of.mean
-        )
+        return (of.rsample() if self.training else of.mode).flatten(-2)

@@ -124,6 +124,11 @@ class WorldModel(nn.Module):
         return next(self.parameters()).device
 
     @property
+    def believed(self) -> slice:
+        """Where in `LatentState.vector` the mean of the belief is."""
+        return slice(4 * self.config.points, 4 * self.config.points + self.config.constants)
+
+    @property
     def feature_size(self) -> int:
         """Length of `LatentState.vector`."""
         more = 2 * self.config.constants if self.evidence else self.dynamics.size

@@ -94,7 +94,7 @@ class Game:
         return action
 
     def believed(self) -> float:
-        return float(self.env.state.belief.mean[0, -1].numpy(force=True) @ self.direction.weights + self.direction.bias)
+        return float(self.direction.read(self.env.state.belief.mean[0, -1].numpy(force=True)))
 
     def _pull(self) -> None:
         """Bring the world under the gravity asked: the law's own constant, or the dream's belief along the direction of g."""

@@ -143,7 +143,7 @@ class Pupil:
 
         def dreamt_g():
             belief = dreams.state.belief.mean[:, -1].numpy(force=True)
-            return torch.as_tensor((belief @ direction.weights + direction.bias - middle) / unit, dtype=torch.float32)
+            return torch.as_tensor((direction.read(belief) - middle) / unit, dtype=torch.float32)
 
         def told(env):
             return control.Told(env, lambda: (env.env.constants["g"] - middle) / unit)
@@ -151,9 +151,9 @@ class Pupil:
         for band in self.task.bands:
             played, env = self.act_truly(policy.act, band, keep=True), control.true_env(self.task.world, self.episodes, band)
             env.reset(seed=self.seed)  # the same episodes once more, for their g
-            last, start = played.valid.sum(1) - 1, 4 * self.model.config.points
-            belief = played.seen[np.arange(len(last)), last, start : start + self.model.config.constants]
-            found[f"{band}.g_error"] = np.abs(belief @ direction.weights + direction.bias - env.constants["g"])
+            last = played.valid.sum(1) - 1
+            read = direction.read(played.seen[np.arange(len(last)), last, self.model.believed])
+            found[f"{band}.g_error"] = np.abs(read - env.constants["g"])
         for name, see, dream in (("hidden", control.Told, control.Told(dreams)), ("told", told, control.Told(dreams, dreamt_g))):
             pupil = self.learn(dream)
             for band in self.task.bands:
