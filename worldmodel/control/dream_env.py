@@ -49,8 +49,8 @@ class DreamEnv(VectorEnv):
             starts: the frames [first, last) of a clip at which a dream may begin.
             widen: each dream's belief is moved away from the mean of the log's, up to so many times as far: what was
                 believed of constants need not be all that a policy is prepared for.
-            blur: to what is seen so many times a miss is added, one of the log's at random: how far a state after a frame was
-                from the one imagined for it. Eyes are not as sharp as dreams; mostly by a little, at a bounce by a lot.
+            blur: noise on what is seen, in units of the root mean square of how far a state after a frame is from the one
+                imagined for it: eyes are not as sharp as dreams. (Where bodies bounce, that is far more than a usual frame's.)
             ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1.
 
         Raises:
@@ -63,7 +63,7 @@ class DreamEnv(VectorEnv):
         with torch.no_grad():
             clips = videos if isinstance(videos, dict) else encode_all(model, videos)
             self.bank = model.track(clips["points"], clips["appearance"], clips["actions"])
-        self.misses = blur * self._misses(clips["actions"], clips["valid"]) if blur else None
+        self.noise = blur * self._surprise(clips["actions"], clips["valid"]) if blur else None
         alive = (clips["valid"] * (1 - clips["ends"])).bool()
         first, last = starts
         alive[:, :first] = False
@@ -124,16 +124,23 @@ class DreamEnv(VectorEnv):
 
     def _seen(self) -> torch.Tensor:
         features = self.state.vector()[:, 0]
-        if self.misses is None:
+        if self.noise is None:
             return features
-        return features + self.misses[torch.from_numpy(self.np_random.integers(0, len(self.misses), self.num_envs))]
+        draw = torch.from_numpy(self.np_random.standard_normal(features.shape, np.float32))
+        return features + self.noise * draw.to(features.device)
 
     @torch.no_grad()
-    def _misses(self, actions, valid) -> torch.Tensor:
-        """What each frame of the log changes in the state that was imagined for it, (M, F)."""
-        begin = self.bank[:, 2:-1].apply(lambda value: value.flatten(0, 1).unsqueeze(1))
-        imagined = self.model.imagine(begin, actions[:, 3:].flatten(0, 1).unsqueeze(1)).vector()[:, 0]
-        return (self.bank[:, 3:].vector().flatten(0, 1) - imagined)[valid[:, 3:].flatten() > 0]
+    def _surprise(self, actions, valid) -> torch.Tensor:
+        """The root mean square (F,) of how far the state imagined for a frame was from the one after it."""
+        frames = range(2, actions.shape[1] - 1)
+        gone = [
+            (
+                self.model.imagine(self.bank[:, t : t + 1], actions[:, t + 1 : t + 2]).vector()
+                - self.bank[:, t + 1 : t + 2].vector()
+            )[valid[:, t + 1] > 0]
+            for t in frames
+        ]
+        return torch.cat(gone).square().mean(0).sqrt()[0]
 
     def _draw(self) -> LatentState:
         which = self.starts[torch.from_numpy(self.np_random.integers(0, len(self.starts), self.num_envs))]

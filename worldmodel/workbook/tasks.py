@@ -67,7 +67,7 @@ TASKS = {
     for task in (
         Task("lander", 600, 48, apart=False),
         Task("catcher", 416, 48, straighten_from=0.5, blur=0.0),
-        Task("Pendulum-v1", 200, 100, steady=0.0, apart=False, blur=0.0, discount=0.98),
+        Task("Pendulum-v1", 200, 100, steady=0.0, apart=False, discount=0.98),
         Task("CartPole-v1", 400, 50, steady=0.0),
         Task("InvertedPendulum-v5", 600, 24, steady=0.0, strength=0.3),
         Task("Reacher-v5", 400, 50, steady=0.0),
