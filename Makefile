@@ -17,7 +17,7 @@ run: $(VENV)/ready          ## the main job, end to end, in minutes
 	$(BIN)/python -m worldmodel run
 
 test: $(VENV)/ready         ## all tests, notebooks included
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests
 	$(BIN)/python -m pytest -q --nbmake --nbmake-timeout=600 notebooks
 
 lab: $(VENV)/ready          ## open the notebooks

@@ -9,8 +9,6 @@ from worldmodel.physics import WORLDS
 from worldmodel.workbook import read_results
 from worldmodel.workbook.record import SCALES, TASKS, Scale, record
 
-pytestmark = pytest.mark.xdist_group("recorded")  # one worker for all: what they share takes a minute
-
 NAMES = """ball.clean.A.r2.k20 ball.clean.A.relerr.earth.k8 ball.clean.A.relerr.beyond.k20 ball.clean.A.r2_restitution.k32
 ball.clean.B.r2.first ball.clean.B.r2.shuffled ball.clean.B.r2.shuffled_frames ball.clean.B.r2.untrained ball.clean.B.r2.pixels
 ball.clean.B.selectivity ball.clean.B.ahead_of_pixels ball.clean.B.ahead_of_untrained ball.clean.rollout.error_px.h10
