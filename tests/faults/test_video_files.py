@@ -207,7 +207,6 @@ def program(code, *arguments, timeout=120):
 MEMORY = """
 import resource, sys
 from worldmodel.videos import Ingest, ingest
-from worldmodel.videos.gif import pictures_in_gif
 videos = ingest(sys.argv[1], sys.argv[2], Ingest(size=32, frames=10, frames_per_second=2.0, max_seconds=4000), False, False)
 print(len(videos), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
@@ -243,7 +242,6 @@ from pathlib import Path
 import av, numpy as np
 from worldmodel.settings import VideoFileError
 from worldmodel.videos import Ingest, ingest
-from worldmodel.videos.gif import pictures_in_gif
 
 av.logging.set_level(av.logging.PANIC)
 good, count, out = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])

@@ -98,6 +98,17 @@ def test_clips_too_short_for_the_horizon_are_refused(ball, tiny_fit, sizes, chan
         train(ball[:0], tiny_fit, sizes)
 
 
+def test_points_that_are_to_look_apart_need_something_to_stand_out_from(ball, tiny_fit, sizes):
+    with pytest.raises(ConfigError, match="apart"):
+        train(ball, replace(tiny_fit, apart=True), sizes)
+
+
+def test_actions_without_rewards_are_learned_from(ball, tiny_fit, sizes):
+    acted = ball.with_actions(np.zeros((len(ball), ball.shape[0], 1), np.float32))
+    model = train(acted, tiny_fit, sizes)
+    assert model.config.actions == 1 and model.outcome is None and "rewards" not in encode_all(model, acted)
+
+
 def test_clips_just_long_enough_will_do(ball, tiny_fit, sizes):
     train(ball, replace(tiny_fit, horizon=9, find_frames=12, find_steps=2, predict_steps=2), sizes)
 

@@ -141,10 +141,10 @@ def record_log(env: VectorEnv, act: Callable, clips: int, frames: int, path, see
         DataError: the folder holds another log than the one asked for.
     """
     path, source = Path(path), {"clips": clips, "frames": frames, "seed": seed, **about}
-    return recorded(path, lambda: _record(env, act, path, **source), source)
+    return recorded(path, lambda: _record(env, act, path, clips, frames, seed, source), source)
 
 
-def _record(env, act, path, clips, frames, seed, **about) -> Videos:
+def _record(env, act, path, clips, frames, seed, source) -> Videos:
     shards, n = [], env.num_envs
     for number in range(-(-clips // n)):
         seen, over = env.reset(seed=seed + number)[0], np.zeros(n, bool)
@@ -162,7 +162,6 @@ def _record(env, act, path, clips, frames, seed, **about) -> Videos:
         few = min(n, clips - number * n)
         shards.append(save_shard(path, number, few, [film[:few]], {name: values[:few] for name, values in log.items()}))
     rate = float(env.envs[0].metadata.get("render_fps", 20))
-    source = {"clips": clips, "frames": frames, "seed": seed, **about}
     return save_manifest(path, film.shape[1:], rate, shards, env.single_action_space.shape[0], **source)
 
 

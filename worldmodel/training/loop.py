@@ -108,8 +108,8 @@ def fit(
         raise ConfigError(f"{len(videos)} clips of {videos.shape[0]} frames: training needs clips of {shortest} frames or more")
     size = videos.shape[1]
     sizes = replace(sizes, size=size, channels=videos.shape[3], actions=videos.action_size, rewards=videos.rewards is not None)
-    if config.apart and not (sizes.centred and sizes.encoder == "points"):
-        raise ConfigError("apart: points look apart in what differs from the mean picture: the model must be centred, of points")
+    if config.apart and not sizes.centred:
+        raise ConfigError("apart: points look apart in what differs from the mean picture, so the model must be centred")
     device = join_ranks(choose_device(device))
     if config.find_clips % rank_and_ranks()[1] or config.predict_clips % rank_and_ranks()[1]:
         raise ConfigError(f"find_clips and predict_clips must be multiples of the {rank_and_ranks()[1]} ranks")

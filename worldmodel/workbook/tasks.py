@@ -26,7 +26,7 @@ STANDARD = (9.81, 5.0)  # m/s^2: a policy that is told g gets it less the first,
 
 @dataclass(frozen=True)
 class Task:
-    """A true world, by our own name or Gymnasium's, and its log: at most 20,000 frames."""
+    """A true world, by our own name or Gymnasium's, and its log: at most 20,000 frames before the episodes' ends."""
 
     world: str
     clips: int
