@@ -96,6 +96,7 @@ def test_a_log_holds_what_was_lived_through(tmp_path):
     log = record_log(env, Wander(env), 6, 30, tmp_path / "log", seed=3)
     assert len(log) == 6 and log.shape == (30, 64, 64, 1) and log.action_size == 1
     ends, frames = log.ends, log.frames
+    assert log.choices and set(np.unique(log.actions)) == {-1, 0, 1}  # what was done, not by how much it was asked for
     assert ends.any() and (ends.sum(1) <= 1).all() and (log.rewards[:, 0] == 0).all()
     for clip in np.nonzero(ends.any(1))[0]:
         last = ends[clip].argmax()

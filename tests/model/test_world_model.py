@@ -15,9 +15,9 @@ SIZES = WorldModelConfig(size=16, points=2, anchors=1, vector=2, constants=3, wi
 CLIPS, FRAMES = 3, 9
 
 
-def model(actions=0, rewards=False):
+def model(actions=0, **sizes):
     torch.manual_seed(1)
-    net = WorldModel(replace(SIZES, actions=actions, rewards=rewards)).eval()
+    net = WorldModel(replace(SIZES, actions=actions, **sizes)).eval()
     for parameter in net.parameters():  # what starts at zero would hide mistakes
         torch.nn.init.normal_(parameter, std=0.2)
     return net
@@ -102,6 +102,14 @@ def test_actions_left_out_count_as_zero():
     net, (frames, log) = model(2), clips(2)
     same(net.observe(frames), net.observe(frames, 0 * log))
     assert (net.observe(frames, log).belief.mean - net.observe(frames).belief.mean).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("choices", [False, True])
+def test_where_actions_are_choices_only_their_signs_count(choices):
+    net, (frames, log) = model(2, choices=choices), clips(2)
+    one, other = (net.observe(frames, size * np.sign(log)) for size in (0.1, 1.0))
+    here, there = (net.imagine(one, size * torch.from_numpy(log).sign()) for size in (0.1, 1.0))
+    assert torch.equal(one.speed, other.speed) == torch.equal(here.points, there.points) == choices
 
 
 @pytest.mark.parametrize("actions", [0, 2])

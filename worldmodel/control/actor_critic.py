@@ -29,7 +29,7 @@ class ActorCriticConfig:
     """How to learn to act."""
 
     seed: int = 0
-    updates: int = 400
+    updates: int = 600
     horizon: int = 16  # steps lived through for an update
     epochs: int = 4  # times that an update goes through what was lived through, in
     batches: int = 4  # parts, with a step up the gradient for each
@@ -69,7 +69,7 @@ class Policy(nn.Module):
     def distribution(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and log of the spread of the action before it is squashed into [-1, 1]."""
         mean, log_spread = self.actor(self.scaled(features)).chunk(2, -1)
-        return mean, -2 + 2 * torch.tanh(log_spread / 2)
+        return mean, -1 + 2 * torch.tanh(log_spread / 2)
 
     def sample(self, features: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Actions (N, A) before they are squashed."""

@@ -35,7 +35,7 @@ class DreamEnv(VectorEnv):
         videos: Videos | dict,
         num_envs: int = 1,
         limit: int = 60,
-        starts=(2, None),
+        starts=(0, None),
         widen: float = 1.0,
         ensemble: Ensemble | None = None,
         penalty: float = 0.1,
@@ -46,7 +46,8 @@ class DreamEnv(VectorEnv):
         Args:
             videos: the log, or what `encode_all` made of it.
             limit: frames to a dream's end at most.
-            starts: the frames [first, last) of a clip at which a dream may begin.
+            starts: the frames [first, last) of a clip at which a dream may begin. True episodes begin at the first, with nothing
+                known of speeds and constants: a policy that never dreamt of that does anything there.
             widen: each dream's belief is moved away from the mean of the log's, up to so many times as far: what was
                 believed of constants need not be all that a policy is prepared for.
             blur: noise on what is seen, in units of the root mean square of how far a state after a frame is from the one

@@ -28,7 +28,7 @@ READ = {}  # pictures that pygame has read, by path
 class PixelEnv(VectorEnv):
     """Observations are grey frames uint8 (N, S, S, 1), averaged down; actions (N, A) in [-1, 1] are stretched to the world's own.
 
-    Of two discrete actions the sign chooses. As in `PhysicsEnv`, the step after an end starts the next episode, and a reset
+    Of two discrete actions the sign chooses, and ``info`` has as ``action`` what was done: -1 or 1. As in `PhysicsEnv`, the step after an end starts the next episode, and a reset
     with a ``reset_mask`` starts some of them. ``told`` holds what the world itself would have had its agents see.
     """
 
@@ -73,6 +73,7 @@ class PixelEnv(VectorEnv):
     def step(self, actions):
         fresh, actions = self.over, asked(self, actions)
         check_action(actions)
+        actions = np.where(actions > 0, 1.0, -1.0) if self.two else actions
         reward, terminated, truncated = np.zeros(self.num_envs), *np.zeros((2, self.num_envs), bool)
         for number, env in enumerate(self.envs):
             if fresh[number]:
@@ -81,7 +82,7 @@ class PixelEnv(VectorEnv):
                 step = env.step(self._own(actions[number]))
                 self.told[number], reward[number], terminated[number], truncated[number], _ = step
         self.over = terminated | truncated
-        return self._look(), reward, terminated, truncated, {"success": np.zeros(self.num_envs, bool)}
+        return self._look(), reward, terminated, truncated, {"success": np.zeros(self.num_envs, bool), "action": actions}
 
     def render(self):
         return tuple(np.repeat(frame, 3, -1) for frame in self.seen)
@@ -154,9 +155,9 @@ def _record(env, act, path, clips, frames, seed, source) -> Videos:
         log["ends"] = np.zeros((n, frames), bool)
         for t in range(1, frames):
             actions = act(seen)
-            seen, reward, terminated, truncated, _ = env.step(actions)
+            seen, reward, terminated, truncated, info = env.step(actions)
             film[:, t] = np.where(over[:, None, None, None], film[:, t - 1], seen)
-            log["actions"][:, t] = np.where(over[:, None], 0, actions)
+            log["actions"][:, t] = np.where(over[:, None], 0, info.get("action", actions))
             log["rewards"][:, t], log["ends"][:, t] = np.where(over, 0, reward), terminated & ~over
             over |= terminated | truncated
         few = min(n, clips - number * n)

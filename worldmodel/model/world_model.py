@@ -30,6 +30,7 @@ class WorldModelConfig:
     size: int = 64  # pixels a side
     channels: int = 1  # 1 grey, 3 RGB
     actions: int = 0  # numbers in an action; 0 for a world that is only watched
+    choices: bool = False  # of each number in an action only the sign counts
     rewards: bool = False  # learn reward and end of an episode from the log
     encoder: str = "points"  # or cnn
     dynamics: str = "evidence"  # or gru, kinematic, rssm, transformer: without a belief, with a memory
@@ -176,6 +177,7 @@ class WorldModel(nn.Module):
             actions = points.new_zeros(*points.shape[:2], c.actions) if actions is None else as_tensor(actions, points)
             if actions.shape != (*points.shape[:2], c.actions):
                 raise ConfigError(f"actions {tuple(actions.shape)}: these frames need {(*points.shape[:2], c.actions)}")
+            actions = actions.sign() if c.choices else actions
         elif actions is not None:
             raise ConfigError("this model was built without actions")
         past = 0 if before is None else before.seen[:, -1:]
@@ -221,6 +223,8 @@ class WorldModel(nn.Module):
             raise ConfigError(f"{steps} steps: there is nothing to imagine")
         if not isinstance(actions, int) and actions.shape != (len(state.points), steps, self.config.actions):
             raise ConfigError(f"actions {tuple(actions.shape)}: this needs {(len(state.points), steps, self.config.actions)}")
+        if self.config.choices:
+            actions = actions.sign()
         last = state[:, -1]
         belief = belief or last.belief
         points, speed, memory, path = last.points, last.speed, last.memory, []

@@ -107,7 +107,8 @@ def fit(
     if not len(videos) or videos.shape[0] < shortest:
         raise ConfigError(f"{len(videos)} clips of {videos.shape[0]} frames: training needs clips of {shortest} frames or more")
     size = videos.shape[1]
-    sizes = replace(sizes, size=size, channels=videos.shape[3], actions=videos.action_size, rewards=videos.rewards is not None)
+    logged = {"actions": videos.action_size, "choices": videos.choices, "rewards": videos.rewards is not None}
+    sizes = replace(sizes, size=size, channels=videos.shape[3], **logged)
     if config.apart and not sizes.centred:
         raise ConfigError("apart: points look apart in what differs from the mean picture, so the model must be centred")
     device = join_ranks(choose_device(device))

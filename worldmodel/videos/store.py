@@ -131,6 +131,11 @@ class Videos:
         return self._logged("actions") if self._acted is None else self._acted
 
     @property
+    def choices(self) -> bool:
+        """Whether all that was ever done is -1 or 1 (0: nothing): of an action no more than its sign is known to count."""
+        return self.action_size > 0 and bool(np.isin(self.actions, (-1, 0, 1)).all())
+
+    @property
     def rewards(self) -> np.ndarray | None:
         """float32 (N, T), None where nobody acted."""
         return self._logged("rewards")

@@ -34,7 +34,8 @@ class Task:
     steady: float = 0.3  # of the fit
     apart: bool = True  # of the fit; not where what matters is found at once, for to look elsewhere then costs sharpness
     straighten_from: float = 0.2  # of the fit; later where what is found late, and jerks, must first be seen sharply
-    strength: float = 1.0  # of random actions in the log
+    strength: float = 1.0  # of random actions in the log, and
+    change: float = 0.15  # how likely each is given up for another; where a held one soon ends the episode, sooner
     blur: float = 1.0  # of the dreams in which to learn to act
     discount: float = 0.99  # of learning to act
 
@@ -58,8 +59,8 @@ class Task:
             return film(Film(self.world, clips=self.clips, frames=self.frames), root, progress=progress)
         path = Path(root) / "videos" / f"{self.name}-{self.clips}x{self.frames}"
         env = control.PixelEnv(self.world, 20)
-        act = control.Wander(env, strength=self.strength)
-        return control.record_log(env, act, self.clips, self.frames, path, strength=self.strength)
+        how = {"strength": self.strength, "change": self.change}
+        return control.record_log(env, control.Wander(env, **how), self.clips, self.frames, path, **how)
 
 
 TASKS = {
@@ -68,7 +69,7 @@ TASKS = {
         Task("lander", 600, 48, apart=False),
         Task("catcher", 416, 48, straighten_from=0.5, blur=0.0),
         Task("Pendulum-v1", 200, 100, steady=0.0, apart=False, discount=0.98),
-        Task("CartPole-v1", 400, 50, steady=0.0),
+        Task("CartPole-v1", 800, 32, steady=0.0, change=0.5),
         Task("InvertedPendulum-v5", 600, 24, steady=0.0, strength=0.3),
         Task("Reacher-v5", 400, 50, steady=0.0),
     )
