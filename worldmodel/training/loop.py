@@ -146,10 +146,10 @@ class _Run:
     def resume(self):
         if self.out is None or not (self.out / "manifest.json").exists():
             return self.log.forget_after(0)
-        manifest = checkpoint.read_manifest(self.out)
-        if manifest["about"] != self.about or manifest["config"] != asdict(self.model.config):
+        manifest, saved = checkpoint.read_manifest(self.out), checkpoint.load(self.out)
+        if manifest["about"] != self.about or saved.config != self.model.config:
             raise ConfigError(f"{self.out}: holds a run with other settings or videos; give another folder or the same")
-        self.model.load_state_dict(checkpoint.load(self.out).state_dict())
+        self.model.load_state_dict(saved.state_dict())
         self.step = manifest["step"]
         self.log.forget_after(self.step)
 
