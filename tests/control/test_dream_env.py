@@ -73,6 +73,7 @@ def test_every_dream_begins_in_a_moment_of_a_clip_that_goes_on(dream, lander, dr
     clip, frame = (index.numpy() for index in where.nonzero()[:, 1:].T)
     assert where.flatten(1).any(1).all() and (frame >= 3).all() and not over[clip, frame].any()
     assert len(set(zip(clip, frame))) > 100  # from all over the log
+    assert len(dream().starts[dream().starts[:, 1] == 0]) == len(lander)  # and unless asked else, where nothing is known yet
 
 
 def test_the_step_after_an_end_starts_anew_and_ignores_its_action(dream):
