@@ -103,8 +103,9 @@ class Pupil:
         env = control.Observed(control.true_env(self.task.world, episodes or self.episodes, band), self.model)
         return control.run_episodes(see(env), act, self.seed if seed is None else seed, keep)
 
-    def practise(self) -> tuple[dict[str, control.Policy], dict[str, np.ndarray]]:
-        """The policy of the dream, and the one that true return would have chosen; both returns over training.
+    def practise(self, ensemble: control.Ensemble) -> tuple[dict[str, control.Policy], dict[str, np.ndarray]]:
+        """The policy of dreams that pay less where they are in doubt, and the one that true return would have chosen; both
+        returns over training.
 
         The true episodes of the curve are others than those of the examination, and choose nothing but ``selected_by_truth``.
         """
@@ -117,7 +118,7 @@ class Pupil:
             if true >= max(earned for *_, earned in curve):
                 chosen[:] = [copy.deepcopy(policy)]
 
-        policy = self.learn(self.practice(), watch)
+        policy = self.learn(self.practice(ensemble=ensemble), watch)
         names = ("update", "dream", "true")
         return {"dream": policy, "selected_by_truth": chosen[0]}, {f"curve.{n}": np.array(c) for n, c in zip(names, zip(*curve))}
 
@@ -135,7 +136,7 @@ class Pupil:
         return found | {f"detector.none.{key}": none[f"windows.{key}"] for key in ("true", "dream")}
 
     def hide_and_tell(self, policy) -> dict[str, np.ndarray]:
-        """Policies from which what is believed of constants is hidden, and that are told g instead.
+        """Policies from which what is believed of constants is hidden, and that are told g instead; no doubt is priced in.
 
         And of the dream's policy ``BAND.g_error`` (N,) in m/s^2, of the probe in the last moment of each episode.
         """
@@ -223,19 +224,19 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     model = training.fit(videos, fit, GOAL, place, progress=progress).requires_grad_(False)
     found = {"fit_seconds": np.array(time.perf_counter() - started)}
     pupil = Pupil(of, seed, scale, model, videos)
-    policies, curve = pupil.practise()
+    ensemble = control.fit_ensemble(model, pupil.log, steps=10 * scale.generations, seed=seed, progress=progress)
+    policies, curve = pupil.practise(ensemble)
     control.save_policy(policies["dream"], f"{place}-policy")
     if seed < scale.few:
-        ensemble = control.fit_ensemble(model, pupil.log, steps=10 * scale.generations, seed=seed, progress=progress)
-        policies["penalised"] = pupil.learn(pupil.practice(ensemble=ensemble))
+        policies["unpenalised"] = pupil.learn(pupil.practice())
     policies["evolved"] = control.evolve(pupil.dreams(), scale.generations, seed=seed, progress=progress)[0]
     policies["clone"] = control.clone(model, pupil.log, 10 * scale.generations, seed=seed, progress=progress)
     for band in of.bands:
         for name, outcome in control.compare(model, policies, band, pupil.episodes, seed, of.world).items():
             found |= {f"{band}.{name}.return": outcome.returns, f"{band}.{name}.success": outcome.success}
     found |= curve | pupil.gap(policies["dream"])
-    if "penalised" in policies:
-        found |= {f"penalised.{key}": value for key, value in pupil.gap(policies["penalised"]).items() if key.startswith("gap")}
+    if "unpenalised" in policies:
+        found |= {f"unpenalised.{key}": value for key, value in pupil.gap(policies["unpenalised"]).items() if key.startswith("gap")}
     if of.world in WORLDS:
         found |= pupil.plan()
     if task == "lander":
