@@ -28,8 +28,9 @@ READ = {}  # pictures that pygame has read, by path
 class PixelEnv(VectorEnv):
     """Observations are grey frames uint8 (N, S, S, 1), averaged down; actions (N, A) in [-1, 1] are stretched to the world's own.
 
-    Of two discrete actions the sign chooses, and ``info`` has as ``action`` what was done: -1 or 1. As in `PhysicsEnv`, the step after an end starts the next episode, and a reset
-    with a ``reset_mask`` starts some of them. ``told`` holds what the world itself would have had its agents see.
+    Of two discrete actions the sign chooses, and ``info`` has as ``action`` what was done: -1 or 1. As in `PhysicsEnv`, the
+    step after an end starts the next episode, and a reset with a ``reset_mask`` starts some of them. ``told`` holds what the
+    world itself would have had its agents see.
     """
 
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": ["rgb_array"]}

@@ -38,7 +38,7 @@ def control_reports(task: str, seeds: list[dict], preset: str = "full") -> list[
             if not oracle:
                 continue
             reports.append(row(f"success.{policy}.{label}", [(won,) for won in of(policy, "success", policy)], np.mean))
-            if policy in ("dream", "told", "hidden", "selected_by_truth", "unpenalised"):
+            if policy in ("dream", "told", "hidden", "selected_by_truth", "penalised", "unpenalised"):
                 triples = list(zip(earned, *(of(one, "return", policy) for one in ("random", "oracle"))))
                 name, asked = ("return_ratio", mark) if policy == "dream" else (f"return_ratio.{policy}", "")
                 reports.append(row(f"{name}.{label}", triples, return_ratio, mark=asked))
@@ -74,9 +74,9 @@ def gap_reports(row, seeds: list[dict], oracle: bool) -> list[Report]:
     scored = [tuple(seed[key] for key in ("detector.dream", "gap.true", "gap.dream")) for seed in seeds]
     told = {start: [(seed[f"{start}true"], seed[f"{start}dream"]) for seed in seeds]
             for start in ("detector.windows.", "detector.none.")}  # fmt: skip
-    starts = [start for start in ("", "unpenalised.") if pair(start)]
+    others = [other for other in ("penalised", "unpenalised") if pair(f"{other}.")]
     more = [
-        row(f"{name}.unpenalised", pair(start), of) for start in starts[1:] for name, of in (("gap", gap), ("flattery", flattery))
+        row(f"{name}.{other}", pair(f"{other}."), of) for other in others for name, of in (("gap", gap), ("flattery", flattery))
     ]
     return more + [
         row("gap", pair(""), gap, mark="<= 0.05"),

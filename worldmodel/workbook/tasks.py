@@ -37,6 +37,7 @@ class Task:
     strength: float = 1.0  # of random actions in the log, and
     change: float = 0.15  # how likely each is given up for another; where a held one soon ends the episode, sooner
     blur: float = 1.0  # of the dreams in which to learn to act
+    priced: bool = False  # whether these pay less where they are in doubt; the control is the other way
     discount: float = 0.99  # of learning to act
 
     @property
@@ -66,9 +67,9 @@ class Task:
 TASKS = {
     task.name: task
     for task in (
-        Task("lander", 600, 48, apart=False),
+        Task("lander", 600, 48, apart=False, priced=True),
         Task("catcher", 416, 48, straighten_from=0.5, blur=0.0),
-        Task("Pendulum-v1", 200, 100, steady=0.0, apart=False, discount=0.98),
+        Task("Pendulum-v1", 200, 100, steady=0.0, apart=False, priced=True, discount=0.98),
         Task("CartPole-v1", 800, 32, steady=0.0, change=0.5),
         Task("InvertedPendulum-v5", 600, 24, steady=0.0, strength=0.3),
         Task("Reacher-v5", 400, 50, steady=0.0),
@@ -103,9 +104,8 @@ class Pupil:
         env = control.Observed(control.true_env(self.task.world, episodes or self.episodes, band), self.model)
         return control.run_episodes(see(env), act, self.seed if seed is None else seed, keep)
 
-    def practise(self, ensemble: control.Ensemble) -> tuple[dict[str, control.Policy], dict[str, np.ndarray]]:
-        """The policy of dreams that pay less where they are in doubt, and the one that true return would have chosen; both
-        returns over training.
+    def practise(self, ensemble=None) -> tuple[dict[str, control.Policy], dict[str, np.ndarray]]:
+        """The policy of the dream, and the one that true return would have chosen; both returns over training.
 
         The true episodes of the curve are others than those of the examination, and choose nothing but ``selected_by_truth``.
         """
@@ -225,18 +225,19 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     found = {"fit_seconds": np.array(time.perf_counter() - started)}
     pupil = Pupil(of, seed, scale, model, videos)
     ensemble = control.fit_ensemble(model, pupil.log, steps=10 * scale.generations, seed=seed, progress=progress)
-    policies, curve = pupil.practise(ensemble)
+    policies, curve = pupil.practise(ensemble if of.priced else None)
     control.save_policy(policies["dream"], f"{place}-policy")
+    other = "unpenalised" if of.priced else "penalised"
     if seed < scale.few:
-        policies["unpenalised"] = pupil.learn(pupil.practice())
+        policies[other] = pupil.learn(pupil.practice(ensemble=None if of.priced else ensemble))
     policies["evolved"] = control.evolve(pupil.dreams(), scale.generations, seed=seed, progress=progress)[0]
     policies["clone"] = control.clone(model, pupil.log, 10 * scale.generations, seed=seed, progress=progress)
     for band in of.bands:
         for name, outcome in control.compare(model, policies, band, pupil.episodes, seed, of.world).items():
             found |= {f"{band}.{name}.return": outcome.returns, f"{band}.{name}.success": outcome.success}
     found |= curve | pupil.gap(policies["dream"])
-    if "unpenalised" in policies:
-        found |= {f"unpenalised.{key}": value for key, value in pupil.gap(policies["unpenalised"]).items() if key.startswith("gap")}
+    if other in policies:
+        found |= {f"{other}.{key}": value for key, value in pupil.gap(policies[other]).items() if key.startswith("gap")}
     if of.world in WORLDS:
         found |= pupil.plan()
     if task == "lander":
