@@ -69,7 +69,7 @@ class Policy(nn.Module):
     def distribution(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and log of the spread of the action before it is squashed into [-1, 1]."""
         mean, log_spread = self.actor(self.scaled(features)).chunk(2, -1)
-        return mean, -1 + 2 * torch.tanh(log_spread / 2)
+        return mean, -1 + 2 * torch.tanh(log_spread / 2)  # wide at first: who tries little is content with the nearest end
 
     def sample(self, features: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Actions (N, A) before they are squashed."""
