@@ -70,7 +70,7 @@ TASKS = {
         Task("lander", 600, 48, apart=False, priced=True),
         Task("catcher", 416, 48, straighten_from=0.5, blur=0.0),
         Task("Pendulum-v1", 200, 100, steady=0.0, apart=False, priced=True, discount=0.98),
-        Task("CartPole-v1", 800, 32, steady=0.0, change=0.5),
+        Task("CartPole-v1", 600, 32, steady=0.0, change=0.5),
         Task("InvertedPendulum-v5", 600, 24, steady=0.0, strength=0.3),
         Task("Reacher-v5", 400, 50, steady=0.0),
     )
