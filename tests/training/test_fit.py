@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from worldmodel.files import signed
 from worldmodel.model.objectives import find_loss, predict_loss
 from worldmodel.settings import ConfigError
 from worldmodel.training import FitConfig, encode_all, fit
@@ -88,6 +89,16 @@ def test_a_run_with_other_settings_is_not_carried_on(lander, tiny_fit, sizes, tm
         train(lander, replace(config, **change), sizes, tmp_path)
     with pytest.raises(ConfigError, match="other settings"):
         train(lander, config, replace(sizes, constants=4), tmp_path)
+
+
+def test_a_run_saved_before_a_setting_existed_goes_on_under_its_default(lander, tiny_fit, sizes, tmp_path):
+    config = replace(tiny_fit, find_steps=1, predict_steps=0)
+    model = train(lander, config, sizes, tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    del manifest["sha256"], manifest["config"]["choices"]
+    (tmp_path / "manifest.json").write_text(json.dumps(signed(manifest)))
+    again = train(lander, config, sizes, tmp_path)
+    assert all(torch.equal(one, other) for one, other in zip(model.state_dict().values(), again.state_dict().values()))
 
 
 @pytest.mark.parametrize("change", [{"horizon": 10}, {"find_frames": 13}], ids=str)

@@ -47,6 +47,12 @@ def test_a_second_call_does_nothing_again(found, folder, monkeypatch):
     assert all(np.array_equal(again[key], found[0][key]) for key in again)
 
 
+def test_a_task_without_a_price_on_doubt_has_the_priced_policy_as_control_on_a_few_seeds(found, folder):
+    first, second = (set(np.load(folder / f"catcher-{seed}.npz").files) for seed in range(2))  # of these, one is few
+    assert {"train.penalised.return", "penalised.gap.dream"} <= first
+    assert not any("penalised" in key for key in second) and not any("unpenalised" in key for key in first)
+
+
 def test_bindings_hang_on_no_more_labels_than_they_are_said_to():
     rng = np.random.default_rng(0)
     actions = rng.uniform(-1, 1, (30, 20, 1)).astype(np.float32)

@@ -33,6 +33,7 @@ def test_every_fixed_name_has_a_row_with_two_seeds(recorded):
     assert set(NAMES) <= set(rows)
     assert all(rows[name].seeds == 2 for name in NAMES if name.split(".")[-1] not in ("pixels", "untrained"))
     assert all(rows[name].preset == "tiny" and rows[name].seconds > 0 for name in NAMES)
+    assert rows["lander.control.gap.unpenalised"].seeds == 1 and "lander.control.gap.penalised" not in rows
 
 
 def test_there_is_a_figure_for_each_test_and_a_moving_picture(recorded):

@@ -107,6 +107,7 @@ class Pupil:
     def practise(self, ensemble=None) -> tuple[dict[str, control.Policy], dict[str, np.ndarray]]:
         """The policy of the dream, and the one that true return would have chosen; both returns over training.
 
+        An ``ensemble`` is one whose doubt the dream prices in.
         The true episodes of the curve are others than those of the examination, and choose nothing but ``selected_by_truth``.
         """
         curve, chosen = [], []
@@ -224,11 +225,14 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     model = training.fit(videos, fit, GOAL, place, progress=progress).requires_grad_(False)
     found = {"fit_seconds": np.array(time.perf_counter() - started)}
     pupil = Pupil(of, seed, scale, model, videos)
-    ensemble = control.fit_ensemble(model, pupil.log, steps=10 * scale.generations, seed=seed, progress=progress)
+    both = seed < scale.few  # with a price on doubt and without one
+    ensemble = None
+    if of.priced or both:
+        ensemble = control.fit_ensemble(model, pupil.log, steps=10 * scale.generations, seed=seed, progress=progress)
     policies, curve = pupil.practise(ensemble if of.priced else None)
     control.save_policy(policies["dream"], f"{place}-policy")
     other = "unpenalised" if of.priced else "penalised"
-    if seed < scale.few:
+    if both:
         policies[other] = pupil.learn(pupil.practice(ensemble=None if of.priced else ensemble))
     policies["evolved"] = control.evolve(pupil.dreams(), scale.generations, seed=seed, progress=progress)[0]
     policies["clone"] = control.clone(model, pupil.log, 10 * scale.generations, seed=seed, progress=progress)
@@ -236,7 +240,7 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
         for name, outcome in control.compare(model, policies, band, pupil.episodes, seed, of.world).items():
             found |= {f"{band}.{name}.return": outcome.returns, f"{band}.{name}.success": outcome.success}
     found |= curve | pupil.gap(policies["dream"])
-    if other in policies:
+    if both:
         found |= {f"{other}.{key}": value for key, value in pupil.gap(policies[other]).items() if key.startswith("gap")}
     if of.world in WORLDS:
         found |= pupil.plan()
