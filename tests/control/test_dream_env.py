@@ -142,13 +142,13 @@ def test_what_cannot_be_dreamt_is_refused(dream, ball, sizes):
         dream(starts=(24, None))
 
 
-def test_widened_dreams_are_of_worlds_farther_from_the_mean_and_else_the_same(dream):
+def test_half_of_widened_dreams_are_of_worlds_farther_from_the_mean_and_else_the_same(dream):
     plain, wide = dream(64), dream(64, widen=3.0)
     one, other = plain.reset(seed=0)[0], wide.reset(seed=0)[0]
     middle = plain.bank.belief.mean[:, -1].mean(0)
     before, after = (env.state.belief.mean[:, 0] - middle for env in (plain, wide))
     times = (after / before).mean(1)
-    assert times.min() >= 1 and 2 < times.max() <= 3
+    assert set(times.round(decimals=2).tolist()) == {1.0, 3.0} and 0.3 < (times > 2).float().mean() < 0.7
     torch.testing.assert_close(after, before * times[:, None], rtol=1e-3, atol=1e-4)
     assert torch.equal(plain.state.points, wide.state.points) and not torch.equal(one, other)
 

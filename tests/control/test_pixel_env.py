@@ -1,5 +1,7 @@
 """Gymnasium's worlds through their pictures: checked by others, strict about actions, logged as they were lived through."""
 
+from types import SimpleNamespace
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -33,13 +35,14 @@ def test_gymnasiums_checker_accepts_it(name):
     gymnasium_check(SingleView(named(name)))
 
 
-def test_actions_are_stretched_to_the_worlds_own_range():
-    env, own = named("Pendulum-v1", num_envs=2), gym.make("Pendulum-v1").unwrapped
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_actions_are_stretched_to_the_worlds_own_range_or_a_share_of_it(share):
+    env, own = named("Pendulum-v1", num_envs=2, share=share), gym.make("Pendulum-v1").unwrapped
     own.reset(seed=0)
     for action in (-1.0, 0.25):
         own.state = env.envs[1].unwrapped.state.copy()
         env.step(np.array([[0.0], [action]]))
-        own.step(np.array([2 * action], np.float32))
+        own.step(np.array([2 * share * action], np.float32))
         np.testing.assert_allclose(env.envs[1].unwrapped.state, own.state)
 
 
@@ -114,3 +117,22 @@ def test_held_actions_stay_in_range_and_change_now_and_then():
     path = np.stack([wander(None) for _ in range(100)])
     assert np.abs(path).max() <= 1
     assert 0.1 < (np.diff(path, axis=0) != 0).mean() < 0.2
+
+
+def test_with_feedback_an_action_is_linear_in_what_is_told_and_another_way_after_every_reset():
+    env = SimpleNamespace(action_space=gym.spaces.Box(-1, 1, (3, 2)), told=[np.zeros(4) for _ in range(3)])
+    wander = Wander(env, change=0.0, feedback=0.01)
+    held = wander(None)
+    responses = []
+    for _ in range(2):
+        for told in env.told:
+            told += [1.0, 0.0, 0.0, 2.0]
+        once = wander(None) - held
+        for told in env.told:
+            told += told
+        np.testing.assert_allclose(wander(None) - held, np.where(np.abs(wander(None)) < 1, 2 * once, wander(None) - held))
+        responses.append(once)
+        env.told = [np.zeros(4) for _ in range(3)]
+    assert (responses[0] != responses[1]).all() and (responses[0][0] != responses[0][1]).all()
+    env.told = [np.full(4, 1e6) for _ in range(3)]
+    assert (np.abs(wander(None)) == 1).all()

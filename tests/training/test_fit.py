@@ -13,6 +13,7 @@ from worldmodel.files import signed
 from worldmodel.model.objectives import find_loss, predict_loss
 from worldmodel.settings import ConfigError
 from worldmodel.training import FitConfig, encode_all, fit
+from worldmodel.training.loop import leveled
 
 loop = import_module("worldmodel.training.loop")
 
@@ -95,7 +96,7 @@ def test_a_run_saved_before_a_setting_existed_goes_on_under_its_default(lander, 
     config = replace(tiny_fit, find_steps=1, predict_steps=0)
     model = train(lander, config, sizes, tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    del manifest["sha256"], manifest["config"]["choices"]
+    del manifest["sha256"], manifest["config"]["choices"], manifest["about"]["fit"]["level"]
     (tmp_path / "manifest.json").write_text(json.dumps(signed(manifest)))
     again = train(lander, config, sizes, tmp_path)
     assert all(torch.equal(one, other) for one, other in zip(model.state_dict().values(), again.state_dict().values()))
@@ -107,6 +108,17 @@ def test_clips_too_short_for_the_horizon_are_refused(ball, tiny_fit, sizes, chan
         train(ball, replace(tiny_fit, **change), sizes)
     with pytest.raises(ConfigError, match="0 clips"):
         train(ball[:0], tiny_fit, sizes)
+
+
+def test_a_pixel_counts_the_more_the_less_it_varies_and_all_together_as_much_as_ever(ball):
+    pixels = torch.from_numpy(ball.read(np.arange(len(ball)))[:, :: max(1, ball.shape[0] // 16)]).movedim(-1, -3).float() / 255
+    variance = pixels.flatten(0, 1).var(0)
+    for level, floor in ((1.0, 0.0), (0.5, variance.max())):
+        weight = leveled(ball, level, len(ball))
+        assert (weight * variance).sum() == pytest.approx(variance.sum().item(), rel=1e-3)
+        assert (weight.flatten()[variance.flatten().argsort()].diff() <= 1e-6).all()
+        expected = (variance.flatten()[-1] + floor + 1e-6) / (variance.flatten() + floor + 1e-6)
+        torch.testing.assert_close(weight.flatten() / weight.flatten()[-1], expected, rtol=1e-3, atol=1e-3)
 
 
 def test_points_that_are_to_look_apart_need_something_to_stand_out_from(ball, tiny_fit, sizes):

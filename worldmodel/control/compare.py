@@ -14,16 +14,17 @@ from .pixel_env import PixelEnv
 from .views import Observed
 
 
-def true_env(task: str, num_envs: int = 1, band: str = "train"):
-    """The true world of a task: one of our own, its g drawn from a band, or by its name one of Gymnasium's, as it comes."""
-    return PhysicsEnv(task, num_envs, band) if task in WORLDS else PixelEnv(task, num_envs)
+def true_env(task: str, num_envs: int = 1, band: str = "train", **options):
+    """The true world of a task: one of our own, its g drawn from a band, or by its name one of Gymnasium's, with `PixelEnv`'s
+    options."""
+    return PhysicsEnv(task, num_envs, band) if task in WORLDS else PixelEnv(task, num_envs, **options)
 
 
 def compare(
-    model, policies: dict, band: str = "train", episodes: int = 200, seed: int = 0, task: str = "lander"
+    model, policies: dict, band: str = "train", episodes: int = 200, seed: int = 0, task: str = "lander", **options
 ) -> dict[str, Outcome]:
     """Random, no-op, oracle (told the true state, in our own worlds) and ``policies`` by name, on the same true episodes."""
-    rng, env = generator(seed, 7), true_env(task, episodes, band)
+    rng, env = generator(seed, 7), true_env(task, episodes, band, **options)
     noop = np.zeros(env.action_space.shape)
     acts = {"random": lambda _: rng.uniform(-1, 1, noop.shape), "no-op": lambda _: noop}
     if isinstance(env, PhysicsEnv):

@@ -16,7 +16,7 @@ from ..training import encode_all
 from ..videos import Videos
 from .ensemble import Ensemble
 
-WIDEN = 2.0  # policies learn in worlds up to twice as far from the mean as those of the log
+WIDEN = 2.5  # every other dream of a policy that learns is of a world so many times as far from the mean as the log's
 
 
 class DreamEnv(VectorEnv):
@@ -48,8 +48,9 @@ class DreamEnv(VectorEnv):
             limit: frames to a dream's end at most.
             starts: the frames [first, last) of a clip at which a dream may begin. True episodes begin at the first, with nothing
                 known of speeds and constants: a policy that never dreamt of that does anything there.
-            widen: each dream's belief is moved away from the mean of the log's, up to so many times as far: what was
-                believed of constants need not be all that a policy is prepared for.
+            widen: every other dream's belief is moved away from the mean of the log's, so many times as far: what was
+                believed of constants need not be all that a policy is prepared for. (All as far as that, or none: a factor
+                drawn evenly reaches the farthest worlds half as often, and takes more from the log's own.)
             blur: noise on what is seen, in units of the root mean square of how far a state after a frame is from the one
                 imagined for it: eyes are not as sharp as dreams. (Where bodies bounce, that is far more than a usual frame's.)
             ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1.
@@ -149,7 +150,7 @@ class DreamEnv(VectorEnv):
         if self.widen == 1:
             return state
         middle = self.bank.belief.mean[:, -1].mean(0)
-        by = torch.from_numpy(self.np_random.uniform(1, self.widen, (self.num_envs, 1, 1))).to(state.points)
+        by = torch.from_numpy(np.where(self.np_random.random((self.num_envs, 1, 1)) < 0.5, self.widen, 1.0)).to(state.points)
         return replace(state, belief=Belief(middle + (state.belief.mean - middle) * by, state.belief.weight))
 
 

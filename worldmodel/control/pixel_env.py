@@ -36,8 +36,12 @@ class PixelEnv(VectorEnv):
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": ["rgb_array"]}
     render_mode = "rgb_array"
 
-    def __init__(self, name: str, num_envs: int = 1, size: int = 64, **options):
+    def __init__(self, name: str, num_envs: int = 1, size: int = 64, share: float = 1.0, **options):
         """``options`` go to `gymnasium.make`, such as ``g`` of Pendulum-v1.
+
+        Args:
+            share: of the world's own range, that the actions are stretched to: where its middle is stillness and its ends are
+                far too much.
 
         Raises:
             ConfigError: its actions are neither a bounded box nor two choices.
@@ -52,7 +56,7 @@ class PixelEnv(VectorEnv):
         self.two = isinstance(own, gym.spaces.Discrete) and own.n == 2
         if not self.two and not (isinstance(own, gym.spaces.Box) and len(own.shape) == 1 and own.is_bounded()):
             raise ConfigError(f"{name}: its actions are {own}; a bounded box or two choices can be acted in")
-        self.low, self.high = (0, 1) if self.two else (own.low, own.high)
+        self.middle, self.reach = (None, None) if self.two else ((own.high + own.low) / 2, share * (own.high - own.low) / 2)
         self.single_observation_space = gym.spaces.Box(0, 255, (size, size, 1), np.uint8)
         self.single_action_space = gym.spaces.Box(-1, 1, (1,) if self.two else own.shape, np.float32)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -95,7 +99,7 @@ class PixelEnv(VectorEnv):
     def _own(self, action: np.ndarray):
         if self.two:
             return int(action[0] > 0)
-        return (self.low + (action + 1) / 2 * (self.high - self.low)).astype(np.float32)
+        return (self.middle + action * self.reach).astype(np.float32)
 
     def _look(self) -> np.ndarray:
         with images_read_once():
@@ -170,14 +174,20 @@ def _record(env, act, path, clips, frames, seed, source) -> Videos:
 class Wander:
     """Random actions that are held for a while, (N, A): what a log is made of where nobody knows what to do.
 
-    Where hard ones soon end an episode, a ``strength`` below 1 keeps them soft.
+    With ``feedback`` a random linear function of what the world tells its own agents is added, another one in every episode:
+    some of them hold a pole up for a while, and none is chosen for it.
     """
 
-    def __init__(self, env: VectorEnv, seed: int = 0, change: float = 0.15, strength: float = 1.0):
-        self.rng, self.change, self.strength = np.random.default_rng(seed), change, strength
-        self.action = self.rng.uniform(-strength, strength, env.action_space.shape)
+    def __init__(self, env: PixelEnv, seed: int = 0, change: float = 0.15, feedback: float = 0.0):
+        self.env, self.rng, self.change, self.feedback, self.told = env, np.random.default_rng(seed), change, feedback, None
+        self.held = self.rng.uniform(-1, 1, env.action_space.shape)
 
     def __call__(self, _) -> np.ndarray:
-        new = self.rng.random((len(self.action), 1)) < self.change
-        self.action = np.where(new, self.rng.uniform(-self.strength, self.strength, self.action.shape), self.action)
-        return self.action
+        new = self.rng.random((len(self.held), 1)) < self.change
+        self.held = np.where(new, self.rng.uniform(-1, 1, self.held.shape), self.held)
+        if not self.feedback:
+            return self.held
+        if self.told is not self.env.told:  # a reset makes a new list
+            self.told = self.env.told
+            self.gain = self.feedback * self.rng.standard_normal((*self.held.shape, len(self.told[0])))
+        return np.clip(self.held + np.einsum("nak,nk->na", self.gain, self.told), -1, 1)

@@ -19,7 +19,15 @@ SPARE = 0.1  # weight of what the networks add to a body that is accelerated eve
 
 
 def find_loss(
-    model: WorldModel, frames, another, straighten: float, still=None, light=None, steady: float = 0.0, stir: float = 0.0
+    model: WorldModel,
+    frames,
+    another,
+    straighten: float,
+    still=None,
+    light=None,
+    steady: float = 0.0,
+    stir: float = 0.0,
+    weight=None,
 ) -> dict[str, torch.Tensor]:
     """Reconstruction of two frames of each stretch, uint8 (B, L, H, W, C), and straightness of the points' paths.
 
@@ -36,6 +44,7 @@ def find_loss(
             body says nothing of another time, is painted nowhere, and would never come to learn better.
         stir: weight of what the coordinate that varies most, over clips and times, lacks of `STIRRED` (a hinge on the spread,
             as in VICReg, Bardes et al. 2022): where one thing stands out in every frame, all points may settle on it.
+        weight: what an error of each pixel counts, (C, H, W); None: all alike.
     """
     points, seen = model.encode(frames, light, still)
     _, appearance = model.encode(another[:, :1])
@@ -46,7 +55,7 @@ def find_loss(
         calm = calm[..., :anchors]
         appearance = torch.cat([calm, appearance[..., anchors:]], -1)
         wandering = unsteadiness(whole(seen[..., :anchors].mean(1)), whole(calm[:, 0].detach()))
-    reconstruction = _reconstruction(model, frames, points, appearance, still)
+    reconstruction = _reconstruction(model, frames, points, appearance, still, weight)
     points = whole(points)
     spread = points.std((0, 1))
     third = points[:, 3:] - 3 * points[:, 2:-1] + 3 * points[:, 1:-2] - points[:, :-3]
@@ -65,13 +74,14 @@ def unsteadiness(now: torch.Tensor, then: torch.Tensor) -> torch.Tensor:
     return (within / (torch.cat([now, then]).var(0) + 1e-4)).mean()
 
 
-def _reconstruction(model: WorldModel, frames, points, appearance, still) -> torch.Tensor:
+def _reconstruction(model: WorldModel, frames, points, appearance, still, weight=None) -> torch.Tensor:
     """Squared error of the first and the middle frame of each stretch, painted with an appearance (B, 1, A)."""
     shown = [0, points.shape[1] // 2]
     target = to_pixels(frames[:, shown], points.device)
     still = None if still is None else still[:, None].expand(-1, 2, -1, -1, -1)
     painted = model.paint(points[:, shown], appearance.expand(-1, 2, -1), still)
-    return whole((painted - target).square().sum((2, 3, 4))).mean() / 100
+    error = (painted - target).square()
+    return whole((error if weight is None else weight * error).sum((2, 3, 4))).mean() / 100
 
 
 def jepa_loss(

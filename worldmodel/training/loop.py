@@ -47,6 +47,7 @@ class FitConfig:
     straighten_from: float = 0.2  # from this share of it on
     steady: float = 0.0  # weight of anchors' wandering within clips; for scenes with something that stays and must be found
     stir: float = 0.0  # weight of the points' moving at all; for scenes where what stands out most never moves
+    level: float = 0.0  # how far pixels that vary little count for more, so that what is thin or pale is painted: see `leveled`
     apart: bool = False  # send points of no use to look elsewhere, at the shares `LOOK` of the search
     flicker: float = 0.5  # light taken away at random from parts of a frame, so that places do not hang on brightness
     predict_steps: int = 1500
@@ -66,7 +67,7 @@ class FitConfig:
         check_config(
             self, starts=(1, 1e4), horizon=(1, 1e3), save_every=(1, 1e7), seed=(0, 2**31), weight_decay=(0, 1), flicker=(0, 1)
         )
-        check_config(self, straighten_from=(0, 1))
+        check_config(self, straighten_from=(0, 1), level=(0, 1))
 
     @property
     def steps(self) -> int:
@@ -137,7 +138,7 @@ class _Run:
     def __init__(self, model, videos, config, device, out, progress, tensorboard):
         self.model, self.videos, self.config, self.device, self.out = model, videos, config, device, out
         self.rank, self.ranks = rank_and_ranks()
-        self.progress, self.step, self.optimizers, self.still = progress and self.rank == 0, 0, None, None
+        self.progress, self.step, self.optimizers, self.still, self.weight = progress and self.rank == 0, 0, None, None, None
         self.about = {"fit": asdict(config), "videos": videos.digest}
         self.updating, self.asked_to_stop = False, False
         self.log = Log(out if self.rank == 0 else None, tensorboard)
@@ -147,7 +148,9 @@ class _Run:
         if self.out is None or not (self.out / "manifest.json").exists():
             return self.log.forget_after(0)
         manifest, saved = checkpoint.read_manifest(self.out), checkpoint.load(self.out)
-        if manifest["about"] != self.about or saved.config != self.model.config:
+        about = manifest["about"]
+        about["fit"] = asdict(FitConfig()) | about.get("fit", {})  # a run saved before a setting existed has its default
+        if about != self.about or saved.config != self.model.config:
             raise ConfigError(f"{self.out}: holds a run with other settings or videos; give another folder or the same")
         self.model.load_state_dict(saved.state_dict())
         self.step = manifest["step"]
@@ -184,8 +187,9 @@ class _Run:
             self.clips = encode_all(self.model, self.videos)
             if self.model.outcome is not None:
                 self.model.outcome.scale_to(*(self.clips[name] for name in ("rewards", "ends", "valid")))
-        elif self.model.config.still:
-            self.still = still_pictures(self.videos)
+        else:
+            self.still = still_pictures(self.videos) if self.model.config.still else None
+            self.weight = leveled(self.videos, self.config.level).to(self.device) if self.config.level else None
         bar = tqdm(range(self.step, end), name, end - begin, initial=self.step - begin, disable=not self.progress, leave=False)
         started = time.perf_counter()
         try:
@@ -260,7 +264,7 @@ class _Run:
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.bf16):
             if self.model.config.jepa:
                 return jepa_loss(self.model, frames, another, still, light, directions), clips
-            return find_loss(self.model, frames, another, straighten, still, light, c.steady, c.stir), clips
+            return find_loss(self.model, frames, another, straighten, still, light, c.steady, c.stir, self.weight), clips
 
     def predict_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 1, step)
@@ -307,6 +311,18 @@ def mean_picture(videos: Videos, batch: int = 64) -> torch.Tensor:
     parts = [videos.read(np.arange(i, min(i + batch, len(videos))), t, t + 1) for i in starts for t in times]
     total = sum(part.sum((0, 1), dtype=np.float64) for part in parts)
     return torch.from_numpy(total / (255 * len(times) * len(videos))).float().permute(2, 0, 1)[None]
+
+
+def leveled(videos: Videos, level: float, clips: int = 100) -> torch.Tensor:
+    """What an error of each pixel is to count, (C, H, W): the less, the more the pixel varies over a sample of the videos.
+
+    One over its variance and ``1/level - 1`` times the greatest of all; scaled so that painting nothing costs as much as ever.
+    """
+    every = max(1, len(videos) // clips)
+    pixels = to_pixels(videos.read(np.arange(0, len(videos), every))[:, :: max(1, videos.shape[0] // 16)], "cpu")
+    variance = pixels.flatten(0, 1).var(0)
+    weight = 1 / (variance + (1 / level - 1) * variance.max() + 1e-6)
+    return weight * variance.sum() / (weight * variance).sum().clamp(min=1e-12)
 
 
 def has_bf16(device: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,11 @@ GOAL = WorldModelConfig(anchors=8, centred=True)  # where something small stays 
 STANDARD = (9.81, 5.0)  # m/s^2: a policy that is told g gets it less the first, in units of the second
 
 
+# Seen from above, from as near as shows all of Reacher-v5 (MuJoCo's names); by itself it is seen aslant, and small.
+ABOVE = {"trackbodyid": -1, "type": 0, "distance": 0.62, "elevation": -90.0, "azimuth": 90.0}
+BALANCE = {"change": 0.3, "feedback": 10.0}  # where pushes that are held for long soon end an episode
+
+
 @dataclass(frozen=True)
 class Task:
     """A true world, by our own name or Gymnasium's, and its log: at most 20,000 frames before the episodes' ends."""
@@ -31,11 +36,11 @@ class Task:
     world: str
     clips: int
     frames: int
+    options: dict = field(default_factory=dict)  # of `PixelEnv`
+    wander: dict = field(default_factory=dict)  # how the log is made: settings of `control.Wander`
     steady: float = 0.3  # of the fit
     apart: bool = True  # of the fit; not where what matters is found at once, for to look elsewhere then costs sharpness
     straighten_from: float = 0.2  # of the fit; later where what is found late, and jerks, must first be seen sharply
-    strength: float = 1.0  # of random actions in the log, and
-    change: float = 0.15  # how likely each is given up for another; where a held one soon ends the episode, sooner
     blur: float = 1.0  # of the dreams in which to learn to act
     priced: bool = False  # whether these pay less where they are in doubt; the control is the other way
     discount: float = 0.99  # of learning to act
@@ -54,14 +59,18 @@ class Task:
     def bands(self) -> tuple[str, ...]:
         return ("train", "beyond") if self.world in WORLDS else ("train",)
 
+    def env(self, num_envs: int, band: str = "train"):
+        """The true world."""
+        return control.true_env(self.world, num_envs, band, **self.options)
+
     def log(self, root, progress: bool = False) -> Videos:
         """The log, recorded once: by a scripted pilot, or by random actions that are held for a while."""
         if self.world in WORLDS:
             return film(Film(self.world, clips=self.clips, frames=self.frames), root, progress=progress)
         path = Path(root) / "videos" / f"{self.name}-{self.clips}x{self.frames}"
-        env = control.PixelEnv(self.world, 20)
-        how = {"strength": self.strength, "change": self.change}
-        return control.record_log(env, control.Wander(env, **how), self.clips, self.frames, path, **how)
+        env = self.env(20)
+        about = self.wander | {name: str(value) for name, value in self.options.items()}
+        return control.record_log(env, control.Wander(env, **self.wander), self.clips, self.frames, path, **about)
 
 
 TASKS = {
@@ -70,9 +79,9 @@ TASKS = {
         Task("lander", 600, 48, apart=False, priced=True),
         Task("catcher", 416, 48, straighten_from=0.5, blur=0.0),
         Task("Pendulum-v1", 200, 100, steady=0.0, apart=False, priced=True, discount=0.98),
-        Task("CartPole-v1", 600, 32, steady=0.0, change=0.5),
-        Task("InvertedPendulum-v5", 600, 24, steady=0.0, strength=0.3),
-        Task("Reacher-v5", 400, 50, steady=0.0),
+        Task("CartPole-v1", 500, 40, wander=BALANCE, steady=0.0),
+        Task("InvertedPendulum-v5", 500, 40, {"share": 0.1}, BALANCE, steady=0.0),
+        Task("Reacher-v5", 400, 50, {"default_camera_config": ABOVE}, steady=0.0),
     )
 }
 
@@ -87,7 +96,7 @@ class Pupil:
         self.limit = WORLDS[task.world].law.limit if ours else gym.spec(task.world).max_episode_steps
         self.episodes = scale.episodes if ours else scale.episodes // 20
         self.few = max(2, self.episodes // 25)  # of these, where a planner acts
-        self.widen = control.WIDEN if ours else 1.0  # gravity is not varied in the others
+        self.widen, self.effort = (control.WIDEN, 2) if ours else (1.0, 1)  # gravity is not varied in the others
 
     def dreams(self, count: int = 256, **options) -> control.DreamEnv:
         return control.DreamEnv(self.model, self.log, count, **{"limit": self.limit} | options)
@@ -97,11 +106,13 @@ class Pupil:
         return self.dreams(self.scale.dreams, widen=self.widen, blur=self.task.blur, **options)
 
     def learn(self, env, watch=None) -> control.Policy:
-        return control.learn_to_act(env, replace(self.scale.act, seed=self.seed, discount=self.task.discount), False, watch)[0]
+        updates = self.effort * self.scale.act.updates  # worlds that differ take longer
+        config = replace(self.scale.act, seed=self.seed, updates=updates, discount=self.task.discount)
+        return control.learn_to_act(env, config, False, watch)[0]
 
     def act_truly(self, act, band="train", see=lambda env: env, episodes=None, seed=None, keep=False) -> control.Outcome:
         """Play true episodes, seen through the model and then through ``see``."""
-        env = control.Observed(control.true_env(self.task.world, episodes or self.episodes, band), self.model)
+        env = control.Observed(self.task.env(episodes or self.episodes, band), self.model)
         return control.run_episodes(see(env), act, self.seed if seed is None else seed, keep)
 
     def practise(self, ensemble=None) -> tuple[dict[str, control.Policy], dict[str, np.ndarray]]:
@@ -125,7 +136,7 @@ class Pupil:
 
     def gap(self, policy) -> dict[str, np.ndarray]:
         """Dreams beside true episodes from the same start, and what a detector makes of them."""
-        env = control.true_env(self.task.world, self.episodes)
+        env = self.task.env(self.episodes)
         beside = control.side_by_side(self.model, self.dreams(self.episodes), policy.act, env, self.seed)
         points = slice(0, 2 * self.model.config.points)
         true, dream = ((beside[f"{place}.features"][..., points], beside[f"{place}.valid"]) for place in ("true", "dream"))
@@ -152,7 +163,7 @@ class Pupil:
             return control.Told(env, lambda: (env.env.constants["g"] - middle) / unit)
 
         for band in self.task.bands:
-            played, env = self.act_truly(policy.act, band, keep=True), control.true_env(self.task.world, self.episodes, band)
+            played, env = self.act_truly(policy.act, band, keep=True), self.task.env(self.episodes, band)
             env.reset(seed=self.seed)  # the same episodes once more, for their g
             last = played.valid.sum(1) - 1
             read = direction.read(played.seen[np.arange(len(last)), last, self.model.believed])
@@ -167,7 +178,7 @@ class Pupil:
     def plan(self) -> dict[str, np.ndarray]:
         """A planner in the true world: what it earns, and how far in px its paths are from all logged ones."""
         episodes = self.few
-        model, view = self.model, control.Observed(control.true_env(self.task.world, episodes), self.model)
+        model, view = self.model, control.Observed(self.task.env(episodes), self.model)
         planner = control.Planner(partial(control.foresee, model), model.config.actions, control.PlanConfig(seed=self.seed))
         played = control.run_episodes(view, lambda _: planner.act(view.state, episodes).numpy(), self.seed, keep=True)
         log, valid = (self.log[name].numpy(force=True) for name in ("points", "valid"))
@@ -182,7 +193,7 @@ class Pupil:
         """Plan a flight to the place that a picture shows: the body's true distance from it in m, at first and over the last ten
         of ``steps``, beside random play and none. A flight that ended is as far away as the box is wide."""
         episodes = self.few
-        env = control.true_env(self.task.world, episodes)
+        env = self.task.env(episodes)
         view, rng, found = control.Observed(env, self.model), generator(self.seed, 13), {}
         config = control.PlanConfig(seed=self.seed)
 
@@ -237,7 +248,7 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     policies["evolved"] = control.evolve(pupil.dreams(), scale.generations, seed=seed, progress=progress)[0]
     policies["clone"] = control.clone(model, pupil.log, 10 * scale.generations, seed=seed, progress=progress)
     for band in of.bands:
-        for name, outcome in control.compare(model, policies, band, pupil.episodes, seed, of.world).items():
+        for name, outcome in control.compare(model, policies, band, pupil.episodes, seed, of.world, **of.options).items():
             found |= {f"{band}.{name}.return": outcome.returns, f"{band}.{name}.success": outcome.success}
     found |= curve | pupil.gap(policies["dream"])
     if both:
