@@ -40,6 +40,7 @@ class DreamEnv(VectorEnv):
         ensemble: Ensemble | None = None,
         penalty: float = 0.1,
         blur: float = 0.0,
+        drawn_ends: bool = False,
     ):
         """Dreams of the worlds in the log or, widened, of stranger ones.
 
@@ -53,6 +54,8 @@ class DreamEnv(VectorEnv):
                 drawn evenly reaches the farthest worlds half as often, and takes more from the log's own.)
             blur: noise on what is seen, in units of the root mean square of how far a state after a frame is from the one
                 imagined for it: eyes are not as sharp as dreams. (Where bodies bounce, that is far more than a usual frame's.)
+            drawn_ends: a dream ends where an end is likelier than a number that is drawn for it, instead of one half. Where the
+                dream has the floor may be wrong by a pixel: a policy that is used to its touch there would hover above the true one.
             ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1.
 
         Raises:
@@ -61,7 +64,7 @@ class DreamEnv(VectorEnv):
         if not model.config.actions or model.outcome is None:
             raise ConfigError("a dream needs a model that was trained on logged actions and rewards")
         self.model, self.num_envs, self.limit, self.widen = model, num_envs, limit, widen
-        self.ensemble, self.penalty = ensemble, penalty
+        self.ensemble, self.penalty, self.drawn_ends = ensemble, penalty, drawn_ends
         with torch.no_grad():
             clips = videos if isinstance(videos, dict) else encode_all(model, videos)
             self.bank = model.track(clips["points"], clips["appearance"], clips["actions"])
@@ -82,18 +85,14 @@ class DreamEnv(VectorEnv):
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
         super().reset(seed=seed)
-        self.state = self._draw()
+        self.state, self.enough = self._draw(), self._enough()
         self.age = torch.zeros(self.num_envs, dtype=torch.long, device=self.model.device)
         self.over = torch.zeros_like(self.age, dtype=torch.bool)
         return self._seen(), {}
 
     @torch.no_grad()
     def step(self, actions):
-        """As in Gymnasium. What is likelier happens: an end, and its reward, or none.
-
-        ``info`` has the soft forms, (N,): ``end_probability``, and ``expected_reward`` of an end that may or may not be. Who sums
-        these up must count each as far as no end has come before; or to hover where half an end is paid would pay in every frame.
-        """
+        """As in Gymnasium: an end comes, with its reward, where one is likely enough."""
         if self.state is None:
             raise ConfigError("reset the environment before the first step")
         fresh = self.over
@@ -105,20 +104,20 @@ class DreamEnv(VectorEnv):
             raise ConfigError("an action must be finite and lie in [-1, 1]")
         after = self.model.imagine(self.state, actions.unsqueeze(1))
         running, final, end = (value[:, 0] for value in self.model.outcomes(after))
-        reward, expected = torch.where(end > 0.5, final, running), (1 - end) * running + end * final
+        terminated = (end > self.enough) & ~fresh
+        reward = torch.where(terminated, final, running)
         if self.ensemble is not None:
             doubt = (self.ensemble.doubt(self.state, actions) - 1).clamp(min=0)
-            fine = self.penalty * self.model.outcome.logged[1, 0] * doubt
-            reward, expected = reward - fine, expected - fine
+            reward = reward - self.penalty * self.model.outcome.logged[1, 0] * doubt
         if fresh.any():
             after = after.apply(lambda old, new: torch.where(fresh.view(-1, 1, 1), new, old), self._draw())
-            reward, expected, end = (value.masked_fill(fresh, 0.0) for value in (reward, expected, end))
+            self.enough = torch.where(fresh, self._enough(), self.enough)
+            reward = reward.masked_fill(fresh, 0.0)
         self.state = after
         self.age = torch.where(fresh, 0, self.age + 1)
-        terminated = end > 0.5
         truncated = (self.age >= self.limit) & ~terminated
         self.over = terminated | truncated
-        return self._seen(), reward, terminated, truncated, {"end_probability": end, "expected_reward": expected}
+        return self._seen(), reward, terminated, truncated, {}
 
     def render(self):
         """The dreams' pictures, RGB uint8 (H, W, 3) each."""
@@ -143,6 +142,11 @@ class DreamEnv(VectorEnv):
             for t in frames
         ]
         return torch.cat(gone).square().mean(0).sqrt()[0]
+
+    def _enough(self) -> torch.Tensor:
+        """How likely an end must be to come, (N,)."""
+        draw = self.np_random.random(self.num_envs, np.float32) if self.drawn_ends else np.full(self.num_envs, 0.5, np.float32)
+        return torch.from_numpy(draw).to(self.model.device)
 
     def _draw(self) -> LatentState:
         which = self.starts[torch.from_numpy(self.np_random.integers(0, len(self.starts), self.num_envs))]

@@ -41,6 +41,7 @@ class Task:
     steady: float = 0.3  # of the fit
     apart: bool = True  # of the fit; not where what matters is found at once, for to look elsewhere then costs sharpness
     straighten_from: float = 0.2  # of the fit; later where what is found late, and jerks, must first be seen sharply
+    level: float = 0.0  # of the fit; where something thin or pale matters
     blur: float = 1.0  # of the dreams in which to learn to act
     priced: bool = False  # whether these pay less where they are in doubt; the control is the other way
     discount: float = 0.99  # of learning to act
@@ -79,7 +80,7 @@ TASKS = {
         Task("lander", 600, 48, apart=False, priced=True),
         Task("catcher", 416, 48, straighten_from=0.5, blur=0.0),
         Task("Pendulum-v1", 200, 100, steady=0.0, apart=False, priced=True, discount=0.98),
-        Task("CartPole-v1", 500, 40, wander=BALANCE, steady=0.0),
+        Task("CartPole-v1", 500, 40, wander=BALANCE, steady=0.0, level=0.99),
         Task("InvertedPendulum-v5", 500, 40, {"share": 0.1}, BALANCE, steady=0.0),
         Task("Reacher-v5", 400, 50, {"default_camera_config": ABOVE}, steady=0.0),
     )
@@ -96,19 +97,17 @@ class Pupil:
         self.limit = WORLDS[task.world].law.limit if ours else gym.spec(task.world).max_episode_steps
         self.episodes = scale.episodes if ours else scale.episodes // 20
         self.few = max(2, self.episodes // 25)  # of these, where a planner acts
-        self.widen, self.effort = (control.WIDEN, 2) if ours else (1.0, 1)  # gravity is not varied in the others
+        self.widen = control.WIDEN if ours else 1.0  # gravity is not varied in the others
 
     def dreams(self, count: int = 256, **options) -> control.DreamEnv:
         return control.DreamEnv(self.model, self.log, count, **{"limit": self.limit} | options)
 
     def practice(self, **options) -> control.DreamEnv:
         """Dreams to learn in: widened, where gravity differs from clip to clip, and as unsharp as the task has them."""
-        return self.dreams(self.scale.dreams, widen=self.widen, blur=self.task.blur, **options)
+        return self.dreams(self.scale.dreams, widen=self.widen, blur=self.task.blur, drawn_ends=True, **options)
 
     def learn(self, env, watch=None) -> control.Policy:
-        updates = self.effort * self.scale.act.updates  # worlds that differ take longer
-        config = replace(self.scale.act, seed=self.seed, updates=updates, discount=self.task.discount)
-        return control.learn_to_act(env, config, False, watch)[0]
+        return control.learn_to_act(env, replace(self.scale.act, seed=self.seed, discount=self.task.discount), False, watch)[0]
 
     def act_truly(self, act, band="train", see=lambda env: env, episodes=None, seed=None, keep=False) -> control.Outcome:
         """Play true episodes, seen through the model and then through ``see``."""
@@ -230,7 +229,9 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     """Learn a world from its log, learn to act in the dream, then act in the true world on each band of g."""
     of = TASKS[task]
     videos = of.log(root, progress)
-    fit = replace(scale.log_fit, seed=seed, **{name: getattr(of, name) for name in ("steady", "apart", "straighten_from")})
+    fit = replace(
+        scale.log_fit, seed=seed, **{name: getattr(of, name) for name in ("steady", "apart", "straighten_from", "level")}
+    )
     started = time.perf_counter()
     place = out / f"{task}-{seed}"
     model = training.fit(videos, fit, GOAL, place, progress=progress).requires_grad_(False)
