@@ -55,7 +55,7 @@ class DreamEnv(VectorEnv):
             blur: noise on what is seen, in units of the root mean square of how far a state after a frame is from the one
                 imagined for it: eyes are not as sharp as dreams. (Where bodies bounce, that is far more than a usual frame's.)
             drawn_ends: a dream ends where an end is likelier than a number that is drawn for it, instead of one half. Where the
-                dream has the floor may be wrong by a pixel: a policy that is used to its touch there would hover above the true one.
+                floor is, a dream may err by a pixel: a policy that always found it there would hover above the true one.
             ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1.
 
         Raises:

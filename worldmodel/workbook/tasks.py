@@ -23,9 +23,10 @@ from .scales import Scale
 GOAL = WorldModelConfig(anchors=8, centred=True)  # where something small stays and matters: it must stand out to be found
 STANDARD = (9.81, 5.0)  # m/s^2: a policy that is told g gets it less the first, in units of the second
 
-
 # Seen from above, from as near as shows all of Reacher-v5 (MuJoCo's names); by itself it is seen aslant, and small.
 ABOVE = {"trackbodyid": -1, "type": 0, "distance": 0.62, "elevation": -90.0, "azimuth": 90.0}
+APART = {"apart": True}  # not where what matters is found at once, for to look elsewhere then costs sharpness
+ALL_MOVES = {"steady": 0.0}
 BALANCE = {"change": 0.3, "feedback": 10.0}  # where pushes that are held for long soon end an episode
 
 
@@ -36,12 +37,9 @@ class Task:
     world: str
     clips: int
     frames: int
-    options: dict = field(default_factory=dict)  # of `PixelEnv`
-    wander: dict = field(default_factory=dict)  # how the log is made: settings of `control.Wander`
-    steady: float = 0.3  # of the fit
-    apart: bool = True  # of the fit; not where what matters is found at once, for to look elsewhere then costs sharpness
-    straighten_from: float = 0.2  # of the fit; later where what is found late, and jerks, must first be seen sharply
-    level: float = 0.0  # of the fit; where something thin or pale matters
+    options: dict = field(default_factory=dict)  # of `control.PixelEnv`
+    wander: dict = field(default_factory=dict)  # of `control.Wander`, which makes the log
+    fit: dict = field(default_factory=dict)  # settings of `training.FitConfig` that differ from those of all logs
     blur: float = 1.0  # of the dreams in which to learn to act
     priced: bool = False  # whether these pay less where they are in doubt; the control is the other way
     discount: float = 0.99  # of learning to act
@@ -54,7 +52,7 @@ class Task:
     @property
     def eyes(self) -> str:
         """What rows call its model."""
-        return "anchors 8, centred" + ", apart" * self.apart
+        return "anchors 8, centred" + ", apart" * self.fit.get("apart", False)
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -77,12 +75,12 @@ class Task:
 TASKS = {
     task.name: task
     for task in (
-        Task("lander", 600, 48, apart=False, priced=True),
-        Task("catcher", 416, 48, straighten_from=0.5, blur=0.0),
-        Task("Pendulum-v1", 200, 100, steady=0.0, apart=False, priced=True, discount=0.98),
-        Task("CartPole-v1", 500, 40, wander=BALANCE, steady=0.0, level=0.99),
-        Task("InvertedPendulum-v5", 500, 40, {"share": 0.1}, BALANCE, steady=0.0),
-        Task("Reacher-v5", 400, 50, {"default_camera_config": ABOVE}, steady=0.0),
+        Task("lander", 600, 48, priced=True),
+        Task("catcher", 416, 48, fit=APART | {"straighten_from": 0.5}, blur=0.0),  # what jerks must first be seen sharply
+        Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, discount=0.98),
+        Task("CartPole-v1", 500, 40, {}, BALANCE, APART | ALL_MOVES | {"level": 0.99}),  # its pole is thin and pale
+        Task("InvertedPendulum-v5", 500, 40, {"share": 0.1}, BALANCE, APART | ALL_MOVES),
+        Task("Reacher-v5", 400, 50, {"default_camera_config": ABOVE}, {}, APART | ALL_MOVES),
     )
 }
 
@@ -229,11 +227,9 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     """Learn a world from its log, learn to act in the dream, then act in the true world on each band of g."""
     of = TASKS[task]
     videos = of.log(root, progress)
-    fit = replace(
-        scale.log_fit, seed=seed, **{name: getattr(of, name) for name in ("steady", "apart", "straighten_from", "level")}
-    )
     started = time.perf_counter()
     place = out / f"{task}-{seed}"
+    fit = replace(scale.log_fit, seed=seed, **of.fit)
     model = training.fit(videos, fit, GOAL, place, progress=progress).requires_grad_(False)
     found = {"fit_seconds": np.array(time.perf_counter() - started)}
     pupil = Pupil(of, seed, scale, model, videos)
