@@ -201,7 +201,7 @@ def control(
     from .workbook.tasks import TASKS
 
     dreamer = load(model).requires_grad_(False)
-    env = DreamEnv(dreamer, TASKS[task].log(root), 256, widen=WIDEN, blur=TASKS[task].blur, drawn_ends=True)
+    env = DreamEnv(dreamer, TASKS[task].log(root), 256, widen=WIDEN, blur=TASKS[task].blur)
     policy, _ = learn_to_act(env, replace(PRESETS[preset], seed=seed))
     save_policy(policy, out)
     for band in ("train", "beyond"):

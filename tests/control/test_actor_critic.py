@@ -39,12 +39,13 @@ class PointToOrigin:
         fresh = self.over
         x = torch.where(fresh[:, None], self.draw(), self.x + 0.3 * action)
         reward = torch.where(fresh, 0.0, -(x[:, 0] ** 2))
+        end = torch.where(fresh, 0.0, torch.sigmoid(20 * (x[:, 0].abs() - 3)))
         self.x, self.age = x, torch.where(fresh, 0, self.age + 1)
-        terminated = (x[:, 0].abs() > 3) & ~fresh
+        terminated = end.detach() > 0.5
         truncated = (self.age >= self.limit) & ~terminated
         self.over = terminated | truncated
-        self.log.append((reward.detach(), terminated, fresh))
-        return x, reward, terminated, truncated, {}
+        self.log.append((reward.detach(), end.detach(), fresh))
+        return x, reward, terminated, truncated, {"end_probability": end, "expected_reward": reward}
 
 
 def mean_reward(act):
@@ -124,7 +125,7 @@ def test_no_return_leaks_from_the_next_episode_into_the_last_one():
             self.later = getattr(self, "later", torch.zeros(self.n, dtype=torch.bool)) | self.over
             x, reward, terminated, truncated, info = super().step(action)
             reward = reward + 1e6 * self.later * (reward != 0)
-            return x, reward, terminated, truncated, info
+            return x, reward, terminated, truncated, info | {"expected_reward": reward}
 
     torch.manual_seed(0)
     env, policy = Jackpot(n=7, limit=4), Policy(1, 1, 16)
@@ -187,8 +188,8 @@ def test_a_feature_that_never_varies_does_no_harm():
 def test_a_reward_that_is_not_finite_ends_the_learning():
     class Broken(PointToOrigin):
         def step(self, action):
-            x, reward, *rest = super().step(action)
-            return x, reward * torch.nan, *rest
+            *rest, info = super().step(action)
+            return *rest, info | {"expected_reward": info["expected_reward"] * torch.nan}
 
     with pytest.raises(TrainingDiverged, match="update 0"):
         learn_to_act(Broken(), SMALL, progress=False)

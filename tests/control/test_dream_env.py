@@ -52,12 +52,14 @@ def test_a_dream_is_what_the_model_imagines(dream, dreamer):
     start, actions = env.state, torch.rand(3, 5, 2)
     imagined = dreamer.imagine(start, actions)
     running, final, end = dreamer.outcomes(imagined)
+    expected, _ = dreamer.reward(imagined)
     going = torch.ones(3, dtype=torch.bool)
     for t in range(5):
-        observation, found, terminated, truncated, _ = env.step(actions[:, t])
+        observation, found, terminated, truncated, info = env.step(actions[:, t])
         torch.testing.assert_close(observation[going], imagined.vector()[:, t][going])
         torch.testing.assert_close(found[going], torch.where(terminated, final[:, t], running[:, t])[going])
-        assert torch.equal(terminated[going], (end[:, t] > 0.5)[going])
+        torch.testing.assert_close(info["expected_reward"][going], expected[:, t][going])
+        torch.testing.assert_close(info["end_probability"][going], end[:, t][going])
         going &= ~(terminated | truncated)
 
 
@@ -84,8 +86,9 @@ def test_the_step_after_an_end_starts_anew_and_ignores_its_action(dream):
             over = terminated | truncated
         return over, *env.step(torch.where(over[:, None], torch.full((6, 2), last_action), 0.0))
 
-    over, observation, reward, terminated, truncated, _ = run(0.0)
-    assert over.any() and (reward[over] == 0).all()
+    over, observation, reward, terminated, truncated, info = run(0.0)
+    assert over.any()
+    assert (reward[over] == 0).all() and (info["end_probability"][over] == 0).all()
     assert not (terminated | truncated)[over].any()
     for action in (1.0, np.nan):
         assert torch.equal(run(action)[1], observation)
@@ -106,8 +109,8 @@ def test_a_dream_ends_where_the_model_expects_an_end(dream, dreamer):
     torch.nn.init.constant_(dreamer.outcome.network[-1].bias, 9.0)
     env = dream(5)
     env.reset(seed=0)
-    _, _, terminated, truncated, _ = env.step(torch.zeros(5, 2))
-    assert terminated.all() and not truncated.any()
+    _, _, terminated, truncated, info = env.step(torch.zeros(5, 2))
+    assert terminated.all() and not truncated.any() and (info["end_probability"] > 0.9).all()
 
 
 def test_where_half_an_end_is_likely_none_is_paid(dream, dreamer):
@@ -117,22 +120,10 @@ def test_where_half_an_end_is_likely_none_is_paid(dream, dreamer):
     bias.copy_(torch.tensor([-1.0, 1.0, -0.1]))  # of rewards in their units, running and final; and a logit just below a half
     env = dream(5)
     env.reset(seed=0)
-    _, reward, terminated, *_ = env.step(torch.zeros(5, 2))
+    _, reward, terminated, _, info = env.step(torch.zeros(5, 2))
     mean, spread, *limits = dreamer.outcome.logged[:, 0]
     torch.testing.assert_close(reward, (mean - spread).clamp(*limits).expand(5))
-    assert not terminated.any()
-
-
-def test_drawn_ends_come_to_as_many_dreams_as_they_are_likely_for_and_to_these_for_good(dream, dreamer):
-    torch.nn.init.zeros_(dreamer.outcome.network[-1].weight)
-    dreamer.outcome.network[-1].bias.data.copy_(torch.tensor([-1.0, 1.0, -1.0]))
-    env = dream(2000, drawn_ends=True)
-    env.reset(seed=0)
-    _, reward, terminated, *_ = env.step(torch.zeros(2000, 2))
-    assert terminated.float().mean() == pytest.approx(torch.sigmoid(torch.tensor(-1.0)).item(), abs=0.03)
-    assert reward[terminated].min() > reward[~terminated].max()  # the final reward, and the running one
-    again = env.step(torch.zeros(2000, 2))[2]
-    assert not again.any()  # what is as likely as before comes no more: whoever hovers is not paid for staying
+    assert not terminated.any() and (info["expected_reward"] > reward).all()
 
 
 def test_a_step_keeps_no_history(dream):
@@ -151,13 +142,13 @@ def test_what_cannot_be_dreamt_is_refused(dream, ball, sizes):
         dream(starts=(24, None))
 
 
-def test_half_of_widened_dreams_are_of_worlds_farther_from_the_mean_and_else_the_same(dream):
+def test_widened_dreams_are_of_worlds_farther_from_the_mean_and_else_the_same(dream):
     plain, wide = dream(64), dream(64, widen=3.0)
     one, other = plain.reset(seed=0)[0], wide.reset(seed=0)[0]
     middle = plain.bank.belief.mean[:, -1].mean(0)
     before, after = (env.state.belief.mean[:, 0] - middle for env in (plain, wide))
     times = (after / before).mean(1)
-    assert set(times.round(decimals=2).tolist()) == {1.0, 3.0} and 0.3 < (times > 2).float().mean() < 0.7
+    assert times.min() >= 1 and 2 < times.max() <= 3
     torch.testing.assert_close(after, before * times[:, None], rtol=1e-3, atol=1e-4)
     assert torch.equal(plain.state.points, wide.state.points) and not torch.equal(one, other)
 

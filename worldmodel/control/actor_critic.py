@@ -209,11 +209,11 @@ def rollout(
     seen, drawn, rewards, going, counts = [features], [], [], [], []
     for _ in range(config.horizon):
         drawn.append(policy.sample(seen[-1], noise))
-        following, reward, terminated, truncated, _ = env.step(torch.tanh(drawn[-1]))
-        going.append((~terminated).float())
+        following, _, terminated, truncated, info = env.step(torch.tanh(drawn[-1]))
+        going.append(1 - info["end_probability"])
         counts.append(~fresh)
         fresh = terminated | truncated
-        seen.append(following), rewards.append(reward)
+        seen.append(following), rewards.append(info["expected_reward"])
     values = [slow(policy.scaled(f)).squeeze(-1) for f in seen]
     returns, ahead = [], values[-1]
     for t in reversed(range(config.horizon)):

@@ -16,7 +16,7 @@ from ..training import encode_all
 from ..videos import Videos
 from .ensemble import Ensemble
 
-WIDEN = 2.5  # every other dream of a policy that learns is of a world so many times as far from the mean as the log's
+WIDEN = 2.0  # policies learn in worlds up to twice as far from the mean as those of the log
 
 
 class DreamEnv(VectorEnv):
@@ -40,7 +40,6 @@ class DreamEnv(VectorEnv):
         ensemble: Ensemble | None = None,
         penalty: float = 0.1,
         blur: float = 0.0,
-        drawn_ends: bool = False,
     ):
         """Dreams of the worlds in the log or, widened, of stranger ones.
 
@@ -49,13 +48,10 @@ class DreamEnv(VectorEnv):
             limit: frames to a dream's end at most.
             starts: the frames [first, last) of a clip at which a dream may begin. True episodes begin at the first, with nothing
                 known of speeds and constants: a policy that never dreamt of that does anything there.
-            widen: every other dream's belief is moved away from the mean of the log's, so many times as far: what was
-                believed of constants need not be all that a policy is prepared for. (All as far as that, or none: a factor
-                drawn evenly reaches the farthest worlds half as often, and takes more from the log's own.)
+            widen: each dream's belief is moved away from the mean of the log's, up to so many times as far: what was
+                believed of constants need not be all that a policy is prepared for.
             blur: noise on what is seen, in units of the root mean square of how far a state after a frame is from the one
                 imagined for it: eyes are not as sharp as dreams. (Where bodies bounce, that is far more than a usual frame's.)
-            drawn_ends: a dream ends where an end is likelier than a number that is drawn for it, instead of one half. Where the
-                floor is, a dream may err by a pixel: a policy that always found it there would hover above the true one.
             ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1.
 
         Raises:
@@ -64,7 +60,7 @@ class DreamEnv(VectorEnv):
         if not model.config.actions or model.outcome is None:
             raise ConfigError("a dream needs a model that was trained on logged actions and rewards")
         self.model, self.num_envs, self.limit, self.widen = model, num_envs, limit, widen
-        self.ensemble, self.penalty, self.drawn_ends = ensemble, penalty, drawn_ends
+        self.ensemble, self.penalty = ensemble, penalty
         with torch.no_grad():
             clips = videos if isinstance(videos, dict) else encode_all(model, videos)
             self.bank = model.track(clips["points"], clips["appearance"], clips["actions"])
@@ -85,14 +81,18 @@ class DreamEnv(VectorEnv):
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
         super().reset(seed=seed)
-        self.state, self.enough = self._draw(), self._enough()
+        self.state = self._draw()
         self.age = torch.zeros(self.num_envs, dtype=torch.long, device=self.model.device)
         self.over = torch.zeros_like(self.age, dtype=torch.bool)
         return self._seen(), {}
 
     @torch.no_grad()
     def step(self, actions):
-        """As in Gymnasium: an end comes, with its reward, where one is likely enough."""
+        """As in Gymnasium. What is likelier happens: an end, and its reward, or none.
+
+        ``info`` has the soft forms, (N,): ``end_probability``, and ``expected_reward`` of an end that may or may not be. Who sums
+        these up must count each as far as no end has come before; or to hover where half an end is paid would pay in every frame.
+        """
         if self.state is None:
             raise ConfigError("reset the environment before the first step")
         fresh = self.over
@@ -104,20 +104,20 @@ class DreamEnv(VectorEnv):
             raise ConfigError("an action must be finite and lie in [-1, 1]")
         after = self.model.imagine(self.state, actions.unsqueeze(1))
         running, final, end = (value[:, 0] for value in self.model.outcomes(after))
-        terminated = (end > self.enough) & ~fresh
-        reward = torch.where(terminated, final, running)
+        reward, expected = torch.where(end > 0.5, final, running), (1 - end) * running + end * final
         if self.ensemble is not None:
             doubt = (self.ensemble.doubt(self.state, actions) - 1).clamp(min=0)
-            reward = reward - self.penalty * self.model.outcome.logged[1, 0] * doubt
+            fine = self.penalty * self.model.outcome.logged[1, 0] * doubt
+            reward, expected = reward - fine, expected - fine
         if fresh.any():
             after = after.apply(lambda old, new: torch.where(fresh.view(-1, 1, 1), new, old), self._draw())
-            self.enough = torch.where(fresh, self._enough(), self.enough)
-            reward = reward.masked_fill(fresh, 0.0)
+            reward, expected, end = (value.masked_fill(fresh, 0.0) for value in (reward, expected, end))
         self.state = after
         self.age = torch.where(fresh, 0, self.age + 1)
+        terminated = end > 0.5
         truncated = (self.age >= self.limit) & ~terminated
         self.over = terminated | truncated
-        return self._seen(), reward, terminated, truncated, {}
+        return self._seen(), reward, terminated, truncated, {"end_probability": end, "expected_reward": expected}
 
     def render(self):
         """The dreams' pictures, RGB uint8 (H, W, 3) each."""
@@ -143,18 +143,13 @@ class DreamEnv(VectorEnv):
         ]
         return torch.cat(gone).square().mean(0).sqrt()[0]
 
-    def _enough(self) -> torch.Tensor:
-        """How likely an end must be to come, (N,)."""
-        draw = self.np_random.random(self.num_envs, np.float32) if self.drawn_ends else np.full(self.num_envs, 0.5, np.float32)
-        return torch.from_numpy(draw).to(self.model.device)
-
     def _draw(self) -> LatentState:
         which = self.starts[torch.from_numpy(self.np_random.integers(0, len(self.starts), self.num_envs))]
         state = self.bank[which[:, :1], which[:, 1:]]
         if self.widen == 1:
             return state
         middle = self.bank.belief.mean[:, -1].mean(0)
-        by = torch.from_numpy(np.where(self.np_random.random((self.num_envs, 1, 1)) < 0.5, self.widen, 1.0)).to(state.points)
+        by = torch.from_numpy(self.np_random.uniform(1, self.widen, (self.num_envs, 1, 1))).to(state.points)
         return replace(state, belief=Belief(middle + (state.belief.mean - middle) * by, state.belief.weight))
 
 

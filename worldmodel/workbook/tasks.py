@@ -102,7 +102,7 @@ class Pupil:
 
     def practice(self, **options) -> control.DreamEnv:
         """Dreams to learn in: widened, where gravity differs from clip to clip, and as unsharp as the task has them."""
-        return self.dreams(self.scale.dreams, widen=self.widen, blur=self.task.blur, drawn_ends=True, **options)
+        return self.dreams(self.scale.dreams, widen=self.widen, blur=self.task.blur, **options)
 
     def learn(self, env, watch=None) -> control.Policy:
         return control.learn_to_act(env, replace(self.scale.act, seed=self.seed, discount=self.task.discount), False, watch)[0]
