@@ -41,7 +41,7 @@ class PixelEnv(VectorEnv):
 
         Args:
             share: of the world's own range, that the actions are stretched to: where its middle is stillness and its ends are
-                far too much.
+                far too much. Two choices have none.
 
         Raises:
             ConfigError: its actions are neither a bounded box nor two choices.
