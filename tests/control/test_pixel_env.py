@@ -121,18 +121,17 @@ def test_held_actions_stay_in_range_and_change_now_and_then():
 
 def test_with_feedback_an_action_is_linear_in_what_is_told_and_another_way_after_every_reset():
     env = SimpleNamespace(action_space=gym.spaces.Box(-1, 1, (3, 2)), told=[np.zeros(4) for _ in range(3)])
-    wander = Wander(env, change=0.0, feedback=0.01)
-    held = wander(None)
-    responses = []
+    wander = Wander(env, change=0.0, feedback=1e-3)  # held actions stay as they are
+    held, responses = wander(None), []
     for _ in range(2):
-        for told in env.told:
-            told += [1.0, 0.0, 0.0, 2.0]
-        once = wander(None) - held
-        for told in env.told:
-            told += told
-        np.testing.assert_allclose(wander(None) - held, np.where(np.abs(wander(None)) < 1, 2 * once, wander(None) - held))
-        responses.append(once)
+        for scale in (1, 2):
+            for told in env.told:
+                told[:] = scale * np.array([1.0, 0.0, 0.0, 2.0])
+            responses.append(wander(None) - held)
         env.told = [np.zeros(4) for _ in range(3)]
-    assert (responses[0] != responses[1]).all() and (responses[0][0] != responses[0][1]).all()
+    one, twice, other, other_twice = responses
+    np.testing.assert_allclose(twice, 2 * one)
+    np.testing.assert_allclose(other_twice, 2 * other)
+    assert (one != other).all() and (one[0] != one[1]).all()
     env.told = [np.full(4, 1e6) for _ in range(3)]
     assert (np.abs(wander(None)) == 1).all()

@@ -15,9 +15,11 @@ from .views import Observed
 
 
 def true_env(task: str, num_envs: int = 1, band: str = "train", **options):
-    """The true world of a task: one of our own, its g drawn from a band, or by its name one of Gymnasium's, with `PixelEnv`'s
-    options."""
-    return PhysicsEnv(task, num_envs, band) if task in WORLDS else PixelEnv(task, num_envs, **options)
+    """The true world of a task: one of our own, its g drawn from a band, or by its name one of Gymnasium's.
+
+    ``options`` are those of `PixelEnv`; our own worlds take none.
+    """
+    return PhysicsEnv(task, num_envs, band, **options) if task in WORLDS else PixelEnv(task, num_envs, **options)
 
 
 def compare(

@@ -174,8 +174,8 @@ def _record(env, act, path, clips, frames, seed, source) -> Videos:
 class Wander:
     """Random actions that are held for a while, (N, A): what a log is made of where nobody knows what to do.
 
-    With ``feedback`` a random linear function of what the world tells its own agents is added, another one in every episode:
-    some of them hold a pole up for a while, and none is chosen for it.
+    With ``feedback`` a random linear function of what the world tells its own agents is added, other ones after every reset of
+    all (an episode that begins because another ended keeps its own): some hold a pole up for a while, and none is chosen for it.
     """
 
     def __init__(self, env: PixelEnv, seed: int = 0, change: float = 0.15, feedback: float = 0.0):
@@ -187,7 +187,7 @@ class Wander:
         self.held = np.where(new, self.rng.uniform(-1, 1, self.held.shape), self.held)
         if not self.feedback:
             return self.held
-        if self.told is not self.env.told:  # a reset makes a new list
+        if self.told is not self.env.told:  # a reset of all makes a new list
             self.told = self.env.told
             self.gain = self.feedback * self.rng.standard_normal((*self.held.shape, len(self.told[0])))
         return np.clip(self.held + np.einsum("nak,nk->na", self.gain, self.told), -1, 1)
