@@ -51,8 +51,9 @@ def test_a_dream_is_what_the_model_imagines(dream, dreamer):
     env.reset(seed=0)
     start, actions = env.state, torch.rand(3, 5, 2)
     imagined = dreamer.imagine(start, actions)
-    running, final, end = dreamer.outcomes(imagined)
-    expected, _ = dreamer.reward(imagined)
+    before = start.then(imagined)
+    running, final, end = dreamer.outcomes(before, imagined)
+    expected, _ = dreamer.reward(before, imagined)
     going = torch.ones(3, dtype=torch.bool)
     for t in range(5):
         observation, found, terminated, truncated, info = env.step(actions[:, t])
@@ -117,7 +118,9 @@ def test_where_half_an_end_is_likely_none_is_paid(dream, dreamer):
     """A lander that hovered there had been paid for a landing in every frame."""
     bias = dreamer.outcome.network[-1].bias.data
     torch.nn.init.zeros_(dreamer.outcome.network[-1].weight)
-    bias.copy_(torch.tensor([-1.0, 1.0, -0.1]))  # of rewards in their units, running and final; and a logit just below a half
+    bias.copy_(torch.tensor([-1.0, -0.1]))  # of the reward on the way, in its unit; and a logit just below a half
+    torch.nn.init.zeros_(dreamer.outcome.committee.weights[-1])
+    torch.nn.init.constant_(dreamer.outcome.committee.biases[-1], 1.0)
     env = dream(5)
     env.reset(seed=0)
     _, reward, terminated, _, info = env.step(torch.zeros(5, 2))
@@ -142,14 +145,17 @@ def test_what_cannot_be_dreamt_is_refused(dream, ball, sizes):
         dream(starts=(24, None))
 
 
-def test_widened_dreams_are_of_worlds_farther_from_the_mean_and_else_the_same(dream):
-    plain, wide = dream(64), dream(64, widen=3.0)
+def test_widened_dreams_are_of_worlds_farther_from_the_mean_where_episodes_were_shorter_and_else_the_same(dream, lander):
+    plain, wide = dream(200), dream(200, widen=3.0)
     one, other = plain.reset(seed=0)[0], wide.reset(seed=0)[0]
-    middle = plain.bank.belief.mean[:, -1].mean(0)
+    beliefs, lengths = plain.bank.belief.mean[:, -1], torch.from_numpy((np.cumsum(lander.ends, 1) == 0).sum(1))
+    middle = beliefs.mean(0)
     before, after = (env.state.belief.mean[:, 0] - middle for env in (plain, wide))
     times = (after / before).mean(1)
-    assert times.min() >= 1 and 2 < times.max() <= 3
     torch.testing.assert_close(after, before * times[:, None], rtol=1e-3, atol=1e-4)
+    shorter = before @ torch.stack([torch.corrcoef(torch.stack([b, -lengths]))[0, 1] * b.std() for b in beliefs.T]) > 0
+    assert times[shorter].min() >= 1 and 2 < times.max() <= 3 and 20 < shorter.sum() < 180
+    torch.testing.assert_close(times[~shorter], torch.ones(int((~shorter).sum())), rtol=0, atol=1e-3)
     assert torch.equal(plain.state.points, wide.state.points) and not torch.equal(one, other)
 
 

@@ -97,8 +97,8 @@ def test_what_is_foreseen_is_what_a_dream_step_by_step_would_earn(lander_model, 
     for b, s in product(range(2), range(3)):
         now, going, total = state[b : b + 1, -1:], 1.0, 0.0
         for t in range(5):
-            now = lander_model.imagine(now, actions[b : b + 1, s, t : t + 1])
-            reward, end = (value.item() for value in lander_model.reward(now))
+            before, now = now, lander_model.imagine(now, actions[b : b + 1, s, t : t + 1])
+            reward, end = (value.item() for value in lander_model.reward(before, now))
             total += 0.9**t * going * reward
             going *= 1 - end
         assert found[b, s].item() == pytest.approx(total, abs=1e-4)

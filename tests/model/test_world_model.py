@@ -124,8 +124,8 @@ def test_shapes_of_every_verb(actions):
         picture = net.decode(state)
         assert picture.shape == (CLIPS, length, 16, 16, 1) and picture.dtype == torch.uint8
         if actions:
-            reward, end = net.reward(state)
-            assert reward.shape == end.shape == (CLIPS, length) and ((0 <= end) & (end <= 1)).all()
+            reward, end = net.reward(state[:, :-1], state[:, 1:])
+            assert reward.shape == end.shape == (CLIPS, length - 1) and ((0 <= end) & (end <= 1)).all()
 
 
 def test_decoding_stays_within_bytes_however_bright_the_paint():
@@ -231,7 +231,7 @@ def test_actions_in_a_world_that_takes_none_are_refused():
     with pytest.raises(ConfigError, match="actions"):
         model(2).imagine(model(2).observe(frames), 4)
     with pytest.raises(ConfigError, match="rewards"):
-        model().reward(model().observe(frames))
+        model().reward(model().observe(frames), model().observe(frames))
 
 
 @pytest.mark.parametrize("steps", [0, -1])

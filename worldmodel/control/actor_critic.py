@@ -137,14 +137,14 @@ def learn_to_act(
     features, _ = env.reset(seed=config.seed)
     policy = Policy(features.shape[-1], env.single_action_space.shape[0], config.width).to(features.device)
     policy.scale_to(features)
-    slow = copy.deepcopy(policy.critic)
+    slow = copy.deepcopy(policy)
     optimizer = torch.optim.AdamW(policy.parameters(), config.rate)
     scale, history, best, kept = 1.0, [], -math.inf, policy.state_dict()
     fresh = torch.zeros(len(features), dtype=torch.bool, device=features.device)
     for update in tqdm(range(config.updates), "act", disable=not progress, leave=False):
         left = 0.5 * (1 + math.cos(math.pi * update / config.updates))
         optimizer.param_groups[0]["lr"] = config.rate * (0.1 + 0.9 * left)
-        path, features, fresh = rollout(env, policy, slow, features, fresh, config, noise)
+        path, features, fresh = rollout(env, policy, slow.critic, features, fresh, config, noise)
         spread = torch.quantile(path.returns.flatten(), torch.tensor([0.05, 0.95], device=features.device))
         scale += 0.05 * (max(1.0, float(spread[1] - spread[0])) - scale)
         for part in _parts(path, config, noise):
@@ -158,15 +158,15 @@ def learn_to_act(
             torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
             optimizer.step()
         with torch.no_grad():
-            for old, new in zip(slow.parameters(), policy.critic.parameters()):
+            for old, new in zip(slow.parameters(), policy.parameters()):
                 old.lerp_(new, config.value_lag)
         history.append(path.returns.mean().item())
         if (update + 1) % EVALUATE == 0 or update + 1 == config.updates:
-            earned = run_episodes(env, policy.act, config.seed).returns.mean()
+            earned = run_episodes(env, slow.act, config.seed).returns.mean()
             if watch is not None:
-                watch(update + 1, policy)
+                watch(update + 1, slow)
             if earned > best:
-                best, kept = earned, copy.deepcopy(policy.state_dict())
+                best, kept = earned, copy.deepcopy(slow.state_dict())
             features, _ = env.reset(seed=config.seed + 1 + update)
             fresh = torch.zeros_like(fresh)
     policy.load_state_dict(kept)

@@ -16,7 +16,7 @@ from ..training import encode_all
 from ..videos import Videos
 from .ensemble import Ensemble
 
-WIDEN = 2.0  # policies learn in worlds up to twice as far from the mean as those of the log
+WIDEN = 2.5  # policies learn in worlds up to so many times as far from the mean as those of the log that leave less time
 
 
 class DreamEnv(VectorEnv):
@@ -48,8 +48,10 @@ class DreamEnv(VectorEnv):
             limit: frames to a dream's end at most.
             starts: the frames [first, last) of a clip at which a dream may begin. True episodes begin at the first, with nothing
                 known of speeds and constants: a policy that never dreamt of that does anything there.
-            widen: each dream's belief is moved away from the mean of the log's, up to so many times as far: what was
-                believed of constants need not be all that a policy is prepared for.
+            widen: a dream's belief is moved away from the mean of the log's, up to so many times as far, if it lies on the side
+                where the log's episodes were shorter: for worlds that leave less time to act than any logged one a policy must
+                be prepared. Farther out on the other side nothing may ever end; to give up at once is best there, and policies
+                that had learned it gave up in true worlds as well.
             blur: noise on what is seen, in units of the root mean square of how far a state after a frame is from the one
                 imagined for it: eyes are not as sharp as dreams. (Where bodies bounce, that is far more than a usual frame's.)
             ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1.
@@ -64,6 +66,9 @@ class DreamEnv(VectorEnv):
         with torch.no_grad():
             clips = videos if isinstance(videos, dict) else encode_all(model, videos)
             self.bank = model.track(clips["points"], clips["appearance"], clips["actions"])
+        beliefs, lengths = self.bank.belief.mean[:, -1], clips["valid"].sum(1)
+        self.middle = beliefs.mean(0)
+        self.hurry = (self.middle - beliefs).T @ (lengths - lengths.mean())  # of beliefs, where episodes are shorter
         self.noise = blur * self._surprise(clips["actions"], clips["valid"]) if blur else None
         alive = (clips["valid"] * (1 - clips["ends"])).bool()
         first, last = starts
@@ -103,7 +108,7 @@ class DreamEnv(VectorEnv):
         if not (torch.isfinite(actions).all() and (actions.abs() <= 1).all()):
             raise ConfigError("an action must be finite and lie in [-1, 1]")
         after = self.model.imagine(self.state, actions.unsqueeze(1))
-        running, final, end = (value[:, 0] for value in self.model.outcomes(after))
+        running, final, end = (value[:, 0] for value in self.model.outcomes(self.state, after))
         reward, expected = torch.where(end > 0.5, final, running), (1 - end) * running + end * final
         if self.ensemble is not None:
             doubt = (self.ensemble.doubt(self.state, actions) - 1).clamp(min=0)
@@ -148,9 +153,10 @@ class DreamEnv(VectorEnv):
         state = self.bank[which[:, :1], which[:, 1:]]
         if self.widen == 1:
             return state
-        middle = self.bank.belief.mean[:, -1].mean(0)
         by = torch.from_numpy(self.np_random.uniform(1, self.widen, (self.num_envs, 1, 1))).to(state.points)
-        return replace(state, belief=Belief(middle + (state.belief.mean - middle) * by, state.belief.weight))
+        away = state.belief.mean - self.middle
+        by = torch.where((away @ self.hurry).unsqueeze(-1) > 0, by, 1.0)
+        return replace(state, belief=Belief(self.middle + away * by, state.belief.weight))
 
 
 @torch.inference_mode()
@@ -161,7 +167,8 @@ def foresee(model: WorldModel, state: LatentState, actions: torch.Tensor, discou
     """
     batch, samples = actions.shape[:2]
     begin = state[:, -1:].apply(lambda value: value.repeat_interleave(samples, 0))
-    reward, end = model.reward(model.imagine(begin, actions.flatten(0, 1).to(model.device)))
+    path = model.imagine(begin, actions.flatten(0, 1).to(model.device))
+    reward, end = model.reward(begin.then(path), path)
     going = torch.cumprod(torch.cat([torch.ones_like(end[:, :1]), 1 - end[:, :-1]], 1), 1)
     worth = discount ** torch.arange(reward.shape[1], device=reward.device)
     return (reward * going * worth).sum(1).unflatten(0, (batch, samples)).to(actions.device)

@@ -6,30 +6,19 @@ Deep ensembles as Chua et al. 2018 (PETS) have them; a dream that pays less wher
 from __future__ import annotations
 
 import torch
-from torch import nn
 from tqdm import trange
 
 from ..model import LatentState, WorldModel
 from ..model.belief import SPEED_SCALE
+from ..model.heads import Committee
 
 
-class Ensemble(nn.Module):
+class Ensemble(Committee):
     """Moment and action -> how far the heads' next moves are apart, in units of their typical distance in the log."""
 
     def __init__(self, inputs: int, latents: int, heads: int = 5, width: int = 64):
-        super().__init__()
-        sizes = ((inputs, width), (width, width), (width, latents))
-        self.weights = nn.ParameterList(torch.randn(heads, a, b) / a**0.5 for a, b in sizes)
-        self.biases = nn.ParameterList(torch.zeros(heads, 1, b) for _, b in sizes)
-        for name, size in (("mean", inputs), ("spread", inputs), ("typical", 1)):
-            self.register_buffer(name, torch.ones(size))
-
-    def forward(self, seen: torch.Tensor) -> torch.Tensor:
-        """Inputs (B, I), the same for all heads, or (heads, B, I) -> changes of speed (heads, B, D)."""
-        hidden = ((seen - self.mean) / self.spread).clamp(-5, 5).expand(len(self.weights[0]), -1, -1)
-        for number, (weight, bias) in enumerate(zip(self.weights, self.biases)):
-            hidden = torch.baddbmm(bias, hidden if number == 0 else torch.nn.functional.silu(hidden), weight)
-        return hidden
+        super().__init__(inputs, latents, heads, width)
+        self.register_buffer("typical", torch.ones(1))
 
     @torch.no_grad()
     def doubt(self, state: LatentState, actions: torch.Tensor) -> torch.Tensor:
@@ -66,14 +55,14 @@ def fit_ensemble(
         change = clips["points"].diff(dim=1).diff(dim=1) * SPEED_SCALE
     valid = clips["valid"][:, 2:].bool()
     ensemble = Ensemble(seen.shape[-1], change.shape[-1], heads).to(seen.device)
-    ensemble.mean.copy_(seen[valid].mean(0)), ensemble.spread.copy_(seen[valid].std(0) + 1e-3)
+    ensemble.scale_to(seen[valid])
     halves = [torch.randperm(len(valid))[: -(-len(valid) // 2)].to(seen.device) for _ in range(heads)]
     own = [(seen[half][valid[half]], change[half][valid[half]]) for half in halves]
     optimizer = torch.optim.AdamW(ensemble.parameters(), 2e-3)
     for _ in trange(steps, desc="doubt", disable=not progress, leave=False):
         rows = [torch.randint(len(x), (batch,), device=seen.device) for x, _ in own]
         x, y = (torch.stack([pair[kind][row] for pair, row in zip(own, rows)]) for kind in (0, 1))
-        loss = (ensemble(x) - y).square().mean()
+        loss = (ensemble(x, own=True) - y).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -1,4 +1,4 @@
-"""What a log adds to the frames: the reward and the end that came with the arrival in a state."""
+"""What a log adds to the frames: the reward and the end that came with a step from one moment to the next."""
 
 from __future__ import annotations
 
@@ -10,43 +10,80 @@ from .belief import SPEED_SCALE
 PLACE_SCALE = 10.0  # whether a body touches the floor is a matter of 1/100 of the picture
 
 
-class OutcomeHead(nn.Module):
-    """A state (and the action that led to it) -> reward on the way, reward at an end, and logit of the end, each (B, T).
+class Committee(nn.Module):
+    """Small networks side by side that began differently: inputs (..., I) -> outputs (heads, ..., O) of order 1."""
 
-    An end has a reward of its own, so that a dream can only collect it by ending. The head sees where things are and how
-    fast they move, but not the belief nor the rest of the appearance: by these, which are the same throughout a clip, a
-    few hundred logged clips would be learned by heart. Rewards are learned in units of their spread in the log, whatever the
+    def __init__(self, inputs: int, outputs: int, heads: int = 5, width: int = 64):
+        super().__init__()
+        sizes = ((inputs, width), (width, width), (width, outputs))
+        self.weights = nn.ParameterList(torch.randn(heads, a, b) / a**0.5 for a, b in sizes)
+        self.biases = nn.ParameterList(torch.zeros(heads, 1, b) for _, b in sizes)
+        self.register_buffer("mean", torch.zeros(inputs))
+        self.register_buffer("spread", torch.ones(inputs))
+
+    def scale_to(self, seen: torch.Tensor) -> None:
+        """Bring inputs to order 1, from a sample (N, I) of them."""
+        self.mean.copy_(seen.mean(0)), self.spread.copy_(seen.std(0) + 1e-3)
+
+    def forward(self, seen: torch.Tensor, own: bool = False) -> torch.Tensor:
+        """``own``: inputs are (heads, ..., I), for each member its own."""
+        scaled = ((seen - self.mean) / self.spread).clamp(-5, 5)
+        heads, shape = len(self.weights[0]), scaled.shape[int(own) : -1]
+        hidden = scaled.flatten(1, -2) if own else scaled.flatten(0, -2).expand(heads, -1, -1)
+        for number, (weight, bias) in enumerate(zip(self.weights, self.biases)):
+            hidden = torch.baddbmm(bias, hidden if number == 0 else nn.functional.silu(hidden), weight)
+        return hidden.unflatten(1, shape)
+
+
+class OutcomeHead(nn.Module):
+    """A moment, the action taken in it and the moment it led to -> reward on the way, reward at an end, and logit of the end,
+    each (B, T).
+
+    An end has a reward of its own, so that a dream can only collect it by ending; and how good a touch is, hangs on how fast
+    it was when it came, somewhere between the two moments: so the head is shown both. It sees where things are and how fast
+    they move, but not the belief nor the rest of the appearance: by these, which are the same throughout a clip, a few hundred
+    logged clips would be learned by heart. For the same reason rewards at ends, of which a clip has one at most, are foretold by
+    a committee, from states that do not bend to it. Rewards are learned in units of their spread in the log, whatever the
     world pays in, and none is foretold beyond the least and the most that the log holds: a policy would find it.
     """
 
     def __init__(self, latents: int, anchors: int, actions: int, width: int):
         super().__init__()
         self.anchors = anchors
+        inputs = 4 * latents + anchors + actions
         self.network = nn.Sequential(
-            nn.Linear(2 * latents + anchors + actions, width),
-            nn.SiLU(),
-            nn.Linear(width, width),
-            nn.SiLU(),
-            nn.Linear(width, 3),
-        )
+            nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2)
+        )  # fmt: skip
+        self.committee = Committee(inputs, 1)
         # Of rewards on the way and at an end, as columns: mean, spread, least and most in the log.
         self.register_buffer("logged", torch.tensor([[0.0, 0.0], [1.0, 1.0], [-1e9, -1e9], [1e9, 1e9]]))
 
-    def scale_to(self, rewards: torch.Tensor, ends: torch.Tensor, valid: torch.Tensor) -> None:
-        """Take units and limits from a log, tensors (N, T); the first frame of a clip has no reward."""
+    def scale_to(self, clips: dict[str, torch.Tensor]) -> None:
+        """Take units and limits from a log, as `encode_all` gives it. The first frame of a clip has no reward."""
+        valid, ends = clips["valid"], clips["ends"]
         for kind, there in enumerate((valid * (1 - ends), valid * ends)):
-            paid = rewards[:, 1:][there[:, 1:] > 0.5]
+            paid = clips["rewards"][:, 1:][there[:, 1:] > 0.5]
             if len(paid):
                 self.logged[:, kind] = torch.stack([paid.mean(), paid.std(correction=0) + 1e-3, paid.min(), paid.max()])
+        actions, moves, over = clips.get("actions"), clips["points"].diff(dim=1), (valid * ends)[:, 2:] > 0.5
+        action = None if actions is None else actions[:, 2:]
+        seen = self.inputs(clips["points"][:, 2:], moves[:, 1:], moves[:, 1:], moves[:, :-1], clips["appearance"][:, 2:], action)
+        if over.sum() > 1:
+            self.committee.scale_to(seen[over])
 
-    def forward(self, state) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        anchors = state.appearance[..., : self.anchors]
-        parts = [state.points * PLACE_SCALE, state.speed * SPEED_SCALE, anchors * PLACE_SCALE]
-        if state.action is not None:
-            parts.append(state.action)
-        *rewards, end = self.network(torch.cat(parts, -1)).unbind(-1)
+    def inputs(self, points, speed, moved, speed_before, appearance, action) -> torch.Tensor:
+        """All in one (B, T, I), lengths as they matter here."""
+        parts = [points * PLACE_SCALE, speed * SPEED_SCALE, moved * SPEED_SCALE, speed_before * SPEED_SCALE]
+        parts.append(appearance[..., : self.anchors] * PLACE_SCALE)
+        return torch.cat(parts if action is None else [*parts, action], -1)
+
+    def forward(self, before, after) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The reward at an end is (heads, B, T), as each of the committee has it."""
+        moved = after.points - before.points
+        seen = self.inputs(after.points, after.speed, moved, before.speed, after.appearance, after.action)
+        (running, end), final = self.network(seen).unbind(-1), self.committee(seen.detach()).squeeze(-1)
         mean, spread = self.logged[:2]
-        return *(mean[kind] + spread[kind] * rewards[kind] for kind in (0, 1)), end
+        return mean[0] + spread[0] * running, mean[1] + spread[1] * final, end
 
 
 class Predictor(nn.Module):

@@ -141,10 +141,9 @@ def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torc
         losses["added"] = additions(model, state, begin, path, belief, valid, valid_ahead)
         losses["loss"] = open_loop + SPARE * losses["added"]
     if model.outcome is not None:
-        led_to = clips["valid"].clone()
-        led_to[:, 0] = 0  # nothing led to the first frame
-        losses["outcome"] = outcome_loss(model, state, clips["rewards"], clips["ends"], led_to)
-        losses["outcome"] = losses["outcome"] + outcome_loss(model, path, ahead("rewards"), ahead("ends"), valid_ahead)
+        log = [clips[name][:, 1:] for name in ("rewards", "ends", "valid")]  # nothing led to the first frame
+        seen = outcome_loss(model, state[:, :-1], state[:, 1:], *log)
+        losses["outcome"] = seen + outcome_loss(model, begin.then(path), path, ahead("rewards"), ahead("ends"), valid_ahead)
         losses["loss"] = losses["loss"] + losses["outcome"]
     return losses
 
@@ -183,12 +182,15 @@ def _mean(error: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
     return size.mean() if valid is None else (size * whole(valid)).sum() / whole(valid).sum().clamp(min=1)
 
 
-def outcome_loss(model: WorldModel, state: LatentState, rewards, ends, valid) -> torch.Tensor:
-    """Squared error of the reward, in units of its spread, and cross-entropy of the end, over ``valid`` moments (B, T)."""
-    running, final, end = model.outcome(state)
-    reward, spread = torch.where(ends > 0.5, final, running), model.outcome.logged[1]
-    each = ((reward - rewards) / torch.where(ends > 0.5, spread[1], spread[0])) ** 2 + F.binary_cross_entropy_with_logits(
-        end, ends, reduction="none"
-    )
-    each, valid = whole(each), whole(valid)
-    return (each * valid).sum() / valid.sum().clamp(min=1)
+def outcome_loss(model: WorldModel, before: LatentState, after: LatentState, rewards, ends, valid) -> torch.Tensor:
+    """Squared error of the reward, in units of its spread, and cross-entropy of the end, over ``valid`` moments (B, T).
+
+    Rewards at ends are averaged by themselves, for there are few, and over those who foretell them.
+    """
+    running, final, end = model.outcome(before, after)
+    (unit, unit_of_ends), over = model.outcome.logged[1], whole(valid * ends)
+    on_the_way = (1 - ends) * ((running - rewards) / unit) ** 2
+    each = whole(on_the_way + F.binary_cross_entropy_with_logits(end, ends, reduction="none"))
+    paid = whole((((final - rewards) / unit_of_ends) ** 2).mean(0))
+    valid = whole(valid)
+    return (each * valid).sum() / valid.sum().clamp(min=1) + (paid * over).sum() / over.sum().clamp(min=1)

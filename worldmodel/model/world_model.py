@@ -86,6 +86,10 @@ class LatentState:
         names += [name for name in ("action", "still") if getattr(self, name) is not None]
         return LatentState(belief=belief, **{name: function(*(getattr(s, name) for s in states)) for name in names})
 
+    def then(self, path: LatentState) -> LatentState:
+        """The last moment, and behind it a path that was imagined from there but for its end: what led to each moment of it."""
+        return self[:, -1:].apply(lambda start, ahead: torch.cat([start, ahead[:, :-1]], 1), path)
+
     def __getitem__(self, index) -> LatentState:
         """Index or slice (B, T): ``state[:, -1:]`` is the last moment of every clip."""
         return self.apply(lambda value: value[index])
@@ -257,8 +261,9 @@ class WorldModel(nn.Module):
         frames = self.paint(state.points, state.appearance, state.still).movedim(2, -1)
         return (frames * 255).round().clamp(0, 255).to(torch.uint8)
 
-    def outcomes(self, state: LatentState) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """On arrival in each moment of ``state``: the reward if it is no end, the reward if it is one, and how likely that is.
+    def outcomes(self, before: LatentState, after: LatentState) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Of steps from each moment to the one in its place in ``after``: the reward if that is no end, the reward if it is one,
+        and how likely that is.
 
         Each (B, T).
 
@@ -267,13 +272,13 @@ class WorldModel(nn.Module):
         """
         if self.outcome is None:
             raise ConfigError("this model was trained on videos without rewards")
-        *rewards, end = self.outcome(state)
-        running, final = (reward.clamp(*limits) for reward, limits in zip(rewards, self.outcome.logged[2:].T))
+        running, finals, end = self.outcome(before, after)
+        running, final = (reward.clamp(*limits) for reward, limits in zip((running, finals.mean(0)), self.outcome.logged[2:].T))
         return running, final, torch.sigmoid(end)
 
-    def reward(self, state: LatentState) -> tuple[torch.Tensor, torch.Tensor]:
+    def reward(self, before: LatentState, after: LatentState) -> tuple[torch.Tensor, torch.Tensor]:
         """Expected reward and the probability of an end, both (B, T); see `outcomes`."""
-        running, final, end = self.outcomes(state)
+        running, final, end = self.outcomes(before, after)
         return (1 - end) * running + end * final, end
 
     @torch.no_grad()

@@ -179,14 +179,17 @@ class _Run:
         if self.step >= end:
             return
         parts = {"find": ["encoder", "decoder", "predictor"], "predict": ["evidence", "dynamics"]}[name]
-        trained, heads = self.parameters(*parts), self.parameters("outcome") if name == "predict" else []
-        self.optimizers, parameters = optimizers(trained, rate, self.config.weight_decay, heads), trained + heads
+        trained, heads, committee = self.parameters(*parts), [], []
+        if name == "predict" and self.model.outcome is not None:
+            heads, committee = (list(part.parameters()) for part in (self.model.outcome.network, self.model.outcome.committee))
+        self.optimizers = optimizers(trained, rate, self.config.weight_decay, heads, committee)
+        parameters = trained + heads + committee
         if self.step > begin:
             checkpoint.load_optimizers(self.out, self.optimizers)
         if name == "predict":
             self.clips = encode_all(self.model, self.videos)
             if self.model.outcome is not None:
-                self.model.outcome.scale_to(*(self.clips[name] for name in ("rewards", "ends", "valid")))
+                self.model.outcome.scale_to(self.clips)
         else:
             self.still = still_pictures(self.videos) if self.model.config.still else None
             self.weight = leveled(self.videos, self.config.level).to(self.device) if self.config.level else None

@@ -11,19 +11,21 @@ import torch
 SHARE = 0.25  # AdamW's learning rate, as a share of Muon's
 HEAD_SHARE = 0.04  # that of the heads that learn from few examples
 HEAD_DECAY = 1e-2  # their weight decay
+COMMITTEE_SHARE, COMMITTEE_DECAY = 0.16, 0.3  # of those that learn from a few hundred
 LEAST = 8  # rows or columns; what is smaller is no matrix to Muon
 
 
-def optimizers(parameters, rate: float, weight_decay: float, heads=()) -> list[torch.optim.Optimizer]:
+def optimizers(parameters, rate: float, weight_decay: float, heads=(), committee=()) -> list[torch.optim.Optimizer]:
     """One for the matrices among the parameters and one for the rest; `set_rate` sets the pace of both.
 
     Args:
-        heads: parameters that have few examples to learn from.
+        heads: parameters that have few examples to learn from; ``committee``: that have fewer yet.
     """
     matrices, others = [], []
     for parameter in parameters:
         (matrices if parameter.ndim == 2 and min(parameter.shape) >= LEAST else others).append(parameter)
     groups = [{"params": others, "share": SHARE}, {"params": list(heads), "share": HEAD_SHARE, "weight_decay": HEAD_DECAY}]
+    groups.append({"params": list(committee), "share": COMMITTEE_SHARE, "weight_decay": COMMITTEE_DECAY})
     found = [torch.optim.AdamW([group for group in groups if group["params"]], rate, weight_decay=weight_decay)]
     if matrices:
         groups = [{"params": matrices, "share": 1.0}]
