@@ -72,6 +72,16 @@ def test_the_same_seed_gives_the_same_policy():
     assert not all(torch.equal(value, third.state_dict()[name]) for name, value in one.state_dict().items())
 
 
+def test_what_is_kept_is_the_slow_copy():
+    config = replace(SMALL, updates=5)
+    first, quick, slow, still = (learn_to_act(PointToOrigin(), c, progress=False)[0].state_dict()
+                                 for c in (replace(config, rate=0.0, lag=1.0), replace(config, lag=1.0), config,
+                                           replace(config, lag=0.0)))  # fmt: skip
+    assert all(torch.equal(first[name], still[name]) for name in first if name not in ("mean", "spread"))
+    moved, lagged = (sum((one[name] - first[name]).abs().sum() for name in first) for one in (quick, slow))
+    assert 0 < lagged < 0.5 * moved
+
+
 def lambda_return(rewards, ends, fresh, values, t, discount, mix):
     """From step t, by the definition: the mixture of the n-step returns up to the episode's end or the horizon's."""
     last = next((s for s in range(t + 1, len(rewards)) if fresh[s]), len(rewards))  # first step of the next episode

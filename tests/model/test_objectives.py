@@ -219,6 +219,40 @@ def test_every_part_of_the_second_phase_gets_a_gradient_and_the_first_phase_none
         assert all(p.grad is None for p in part.parameters())
 
 
+def test_states_do_not_bend_to_rewards_at_ends_but_to_those_on_the_way():
+    net, clips = lively_model(), logged_clips()
+    state = net.track(clips["points"], clips["appearance"], clips["actions"])
+    running, final, _ = net.outcome(state[:, :-1], state[:, 1:])
+    speeds = list(net.evidence.parameters())
+    assert all(slope is None for slope in torch.autograd.grad(final.sum(), speeds, allow_unused=True, retain_graph=True))
+    slopes = torch.autograd.grad(running.sum(), speeds, allow_unused=True)
+    assert any(slope is not None and slope.abs().max() > 0 for slope in slopes)
+
+
+def test_the_reward_at_an_end_hangs_on_the_moment_before_as_well_and_everyone_foretells_his_own():
+    net, clips = lively_model(), logged_clips()
+    net.outcome.scale_to(clips)
+    state = net.track(clips["points"], clips["appearance"], clips["actions"])
+    before, after = state[:, :-1], state[:, 1:]
+    faster = before.apply(lambda value: value.clone())
+    faster.speed[:, 3] += 1
+    one, other = (net.outcome(moment, after)[1] for moment in (before, faster))
+    assert one.shape == (5, CLIPS, FRAMES - 1) and one.std(0).min() > 0
+    assert ((one != other).all(0) == (torch.arange(FRAMES - 1) == 3)).all()
+
+
+def test_units_of_rewards_at_ends_are_those_of_the_ends_alone():
+    net, clips = lively_model(), logged_clips()
+    mean = net.outcome.committee.mean.clone()
+    net.outcome.scale_to(clips)
+    assert net.outcome.logged[1, 1] == 1 and torch.equal(net.outcome.committee.mean, mean)  # no clip ends
+    clips["ends"][:, 8], clips["rewards"][:, 8] = 1, 5 + clips["rewards"][:, 8]
+    net.outcome.scale_to(clips)
+    torch.testing.assert_close(net.outcome.logged[0, 1], clips["rewards"][:, 8].mean())
+    places = net.outcome.committee.mean[:4]
+    torch.testing.assert_close(places, 10 * clips["points"][:, 8].mean(0))
+
+
 def test_what_stays_within_clips_is_steady_and_what_forgets_is_not():
     fixed, noise = torch.randn(500, 2), torch.randn(500, 2, generator=torch.Generator().manual_seed(1))
     assert unsteadiness(fixed, fixed).item() == 0

@@ -39,11 +39,11 @@ class ActorCriticConfig:
     clip: float = 0.2  # how far an update may move the probability of an action
     entropy: float = 3e-3  # reward for staying undecided, at first: it falls to 0, for it is the mean that will act
     width: int = 128
-    value_lag: float = 0.05  # share of the critic that its slow copy takes over in an update
+    lag: float = 0.05  # share of the policy that its slow copy takes over in an update
 
     def __post_init__(self):
         check_config(self, updates=(1, 1e6), horizon=(1, 1000), rate=(0, 1), discount=(0, 1), mix=(0, 1), width=(1, 4096))
-        check_config(self, seed=(0, 2**31), entropy=(0, 1e3), value_lag=(0, 1), epochs=(1, 100), batches=(1, 100), clip=(0, 1))
+        check_config(self, seed=(0, 2**31), entropy=(0, 1e3), lag=(0, 1), epochs=(1, 100), batches=(1, 100), clip=(0, 1))
 
 
 FULL = ActorCriticConfig()
@@ -123,11 +123,15 @@ def learn_to_act(
 ) -> tuple[Policy, list[float]]:
     """Train a policy in ``env``, a vector environment that speaks in tensors, and in chances (`DreamEnv`).
 
+    A slow copy follows the policy (Polyak averaging). Its critic closes the horizon; and it is what is shown, compared and
+    kept: in what dreams leave open a policy drifts from update to update, and true returns with it.
+
     Args:
-        watch: is shown, every `EVALUATE` updates, how many there were and the policy as it is.
+        watch: is shown, every `EVALUATE` updates, how many there were and the slow copy as it is.
 
     Returns:
-        the policy whose whole episodes, played every `EVALUATE` updates, earned most, and the mean lambda-return of each update.
+        the slow copy whose whole episodes, played every `EVALUATE` updates, earned most, and the mean lambda-return of each
+        update.
 
     Raises:
         TrainingDiverged: a loss that is not finite.
@@ -159,7 +163,7 @@ def learn_to_act(
             optimizer.step()
         with torch.no_grad():
             for old, new in zip(slow.parameters(), policy.parameters()):
-                old.lerp_(new, config.value_lag)
+                old.lerp_(new, config.lag)
         history.append(path.returns.mean().item())
         if (update + 1) % EVALUATE == 0 or update + 1 == config.updates:
             earned = run_episodes(env, slow.act, config.seed).returns.mean()
