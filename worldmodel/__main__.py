@@ -194,15 +194,15 @@ def control(
         seed: of everything drawn.
         root: where recordings are kept.
     """
-    from dataclasses import replace
-
-    from .control import PRESETS, WIDEN, DreamEnv, compare, learn_to_act, return_ratio, save_policy, unsolved
+    from .control import compare, fit_ensemble, return_ratio, save_policy, unsolved
     from .training import load
-    from .workbook.tasks import TASKS
+    from .workbook.scales import SCALES
+    from .workbook.tasks import TASKS, Pupil
 
-    dreamer = load(model).requires_grad_(False)
-    env = DreamEnv(dreamer, TASKS[task].log(root), 256, widen=WIDEN, blur=TASKS[task].blur)
-    policy, _ = learn_to_act(env, replace(PRESETS[preset], seed=seed))
+    dreamer, of = load(model).requires_grad_(False), TASKS[task]
+    pupil = Pupil(of, seed, SCALES[preset], dreamer, of.log(root))
+    ensemble = fit_ensemble(dreamer, pupil.log, seed=seed) if of.priced else None
+    policy = pupil.learn(pupil.practice(ensemble=ensemble), progress=True)
     save_policy(policy, out)
     for band in ("train", "beyond"):
         found = unsolved(compare(dreamer, {"dream": policy}, band, episodes, seed, task))

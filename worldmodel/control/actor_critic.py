@@ -48,7 +48,6 @@ class ActorCriticConfig:
 
 FULL = ActorCriticConfig()
 QUICK = ActorCriticConfig(updates=300)
-PRESETS = {"quick": QUICK, "full": FULL}
 
 
 class Policy(nn.Module):

@@ -104,8 +104,9 @@ class Pupil:
         """Dreams to learn in: widened, where gravity differs from clip to clip, and as unsharp as the task has them."""
         return self.dreams(self.scale.dreams, widen=self.widen, blur=self.task.blur, **options)
 
-    def learn(self, env, watch=None) -> control.Policy:
-        return control.learn_to_act(env, replace(self.scale.act, seed=self.seed, discount=self.task.discount), False, watch)[0]
+    def learn(self, env, watch=None, progress: bool = False) -> control.Policy:
+        config = replace(self.scale.act, seed=self.seed, discount=self.task.discount)
+        return control.learn_to_act(env, config, progress, watch)[0]
 
     def act_truly(self, act, band="train", see=lambda env: env, episodes=None, seed=None, keep=False) -> control.Outcome:
         """Play true episodes, seen through the model and then through ``see``."""
