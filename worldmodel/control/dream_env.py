@@ -16,6 +16,7 @@ from ..training import encode_all
 from ..videos import Videos
 from .ensemble import Ensemble
 
+UNSURE = 0.5  # share of the dreams in which they must act before they know the constants
 WIDEN = 2.5  # policies learn in worlds up to so many times as far from the mean as those of the log that leave less time
 
 
@@ -40,6 +41,7 @@ class DreamEnv(VectorEnv):
         ensemble: Ensemble | None = None,
         penalty: float = 0.1,
         blur: float = 0.0,
+        unsure: float = 0.0,
     ):
         """Dreams of the worlds in the log or, widened, of stranger ones.
 
@@ -54,6 +56,9 @@ class DreamEnv(VectorEnv):
                 that had learned it gave up in true worlds as well.
             blur: noise on what is seen, in units of the root mean square of how far a state after a frame is from the one
                 imagined for it: eyes are not as sharp as dreams. (Where bodies bounce, that is far more than a usual frame's.)
+            unsure: share of the dreams that begin in the first two frames of a clip, obey what the whole of it told of its
+                constants, and show what it had told at the same age, at first next to nothing: as in a true episode, one must
+                act before one knows. The others know from their start what they will ever know.
             ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1.
 
         Raises:
@@ -75,8 +80,9 @@ class DreamEnv(VectorEnv):
         alive[:, :first] = False
         if last is not None:
             alive[:, last:] = False
-        self.starts = alive.nonzero()
-        if not len(self.starts):
+        self.starts, self.unsure = alive.nonzero(), unsure
+        self.first = self.starts[self.starts[:, 1] < 2]
+        if not len(self.starts) or (unsure and not len(self.first)):
             raise ConfigError("no logged clip lasts long enough for a dream to begin in it")
         self.single_observation_space = gym.spaces.Box(-np.inf, np.inf, (model.feature_size,), np.float32)
         self.single_action_space = gym.spaces.Box(-1, 1, (model.config.actions,), np.float32)
@@ -86,7 +92,7 @@ class DreamEnv(VectorEnv):
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
         super().reset(seed=seed)
-        self.state = self._draw()
+        self.state, self.origin = self._draw()
         self.age = torch.zeros(self.num_envs, dtype=torch.long, device=self.model.device)
         self.over = torch.zeros_like(self.age, dtype=torch.bool)
         return self._seen(), {}
@@ -115,7 +121,10 @@ class DreamEnv(VectorEnv):
             fine = self.penalty * self.model.outcome.logged[1, 0] * doubt
             reward, expected = reward - fine, expected - fine
         if fresh.any():
-            after = after.apply(lambda old, new: torch.where(fresh.view(-1, 1, 1), new, old), self._draw())
+            drawn, origin = self._draw()
+            after = after.apply(lambda old, new: torch.where(fresh.view(-1, 1, 1), new, old), drawn)
+            self.origin = {name: torch.where(fresh.view(-1, *[1] * (new.ndim - 1)), new, self.origin[name])
+                           for name, new in origin.items()}  # fmt: skip
             reward, expected, end = (value.masked_fill(fresh, 0.0) for value in (reward, expected, end))
         self.state = after
         self.age = torch.where(fresh, 0, self.age + 1)
@@ -129,11 +138,23 @@ class DreamEnv(VectorEnv):
         return tuple(np.repeat(frame, 4 - frame.shape[-1], -1) for frame in self.model.decode(self.state)[:, 0].cpu().numpy())
 
     def _seen(self) -> torch.Tensor:
-        features = self.state.vector()[:, 0]
+        features = (replace(self.state, belief=self._told()) if self.unsure else self.state).vector()[:, 0]
         if self.noise is None:
             return features
         draw = torch.from_numpy(self.np_random.standard_normal(features.shape, np.float32))
         return features + self.noise * draw.to(features.device)
+
+    def _told(self) -> Belief:
+        """What is shown of the constants: in dreams that are unsure, what their clips had told by then.
+
+        Where the dream is of a widened world, its clip told of another; then what it told from the third frame on, which are the
+        first that can show an acceleration, is moved by as much as the world was.
+        """
+        clip, begun, held = self.origin["clip"], self.origin["frame"], self.state.belief[:, 0]
+        told = self.bank.belief[clip, (begun + self.age).clamp(max=self.bank.points.shape[1] - 1)]
+        share = (1 - self.bank.belief.weight[clip, 1] / told.weight).clamp(min=0)
+        mean, unsure = told.mean + share * self.origin["moved"], self.origin["unsure"].unsqueeze(1)
+        return Belief(torch.where(unsure, mean, held.mean)[:, None], torch.where(unsure, told.weight, held.weight)[:, None])
 
     @torch.no_grad()
     def _surprise(self, actions, valid) -> torch.Tensor:
@@ -148,15 +169,22 @@ class DreamEnv(VectorEnv):
         ]
         return torch.cat(gone).square().mean(0).sqrt()[0]
 
-    def _draw(self) -> LatentState:
-        which = self.starts[torch.from_numpy(self.np_random.integers(0, len(self.starts), self.num_envs))]
-        state = self.bank[which[:, :1], which[:, 1:]]
-        if self.widen == 1:
-            return state
-        by = torch.from_numpy(self.np_random.uniform(1, self.widen, (self.num_envs, 1, 1))).to(state.points)
-        away = state.belief.mean - self.middle
-        by = torch.where((away @ self.hurry).unsqueeze(-1) > 0, by, 1.0)
-        return replace(state, belief=Belief(self.middle + away * by, state.belief.weight))
+    def _draw(self) -> tuple[LatentState, dict[str, torch.Tensor]]:
+        """States to begin in, and of each its clip and frame, if it is unsure, and how far its world was ``moved`` (N, K)."""
+
+        def pick(rows):
+            return rows[torch.from_numpy(self.np_random.integers(0, len(rows), self.num_envs))]
+
+        which, unsure = pick(self.starts), torch.zeros(self.num_envs, dtype=torch.bool, device=self.model.device)
+        if self.unsure:
+            unsure = torch.from_numpy(self.np_random.random(self.num_envs) < self.unsure).to(unsure.device)
+            which = torch.where(unsure.unsqueeze(1), pick(self.first), which)
+        state, (clip, frame) = self.bank[which[:, :1], which[:, 1:]], which.T
+        believed = torch.where(unsure.unsqueeze(1), self.bank.belief.mean[clip, -1], state.belief.mean[:, 0])
+        away, by = believed - self.middle, torch.from_numpy(self.np_random.uniform(1, self.widen, (self.num_envs, 1)))
+        moved = torch.where((away @ self.hurry).unsqueeze(1) > 0, (by.to(away) - 1) * away, 0.0)
+        state = replace(state, belief=Belief((believed + moved).unsqueeze(1), state.belief.weight))
+        return state, {"clip": clip, "frame": frame, "unsure": unsure, "moved": moved}
 
 
 @torch.inference_mode()

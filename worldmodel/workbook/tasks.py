@@ -95,14 +95,14 @@ class Pupil:
         self.limit = WORLDS[task.world].law.limit if ours else gym.spec(task.world).max_episode_steps
         self.episodes = scale.episodes if ours else scale.episodes // 20
         self.few = max(2, self.episodes // 25)  # of these, where a planner acts
-        self.widen = control.WIDEN if ours else 1.0  # gravity is not varied in the others
+        self.strange = {"widen": control.WIDEN, "unsure": control.UNSURE} if ours else {}  # the others have one gravity
 
     def dreams(self, count: int = 256, **options) -> control.DreamEnv:
         return control.DreamEnv(self.model, self.log, count, **{"limit": self.limit} | options)
 
     def practice(self, **options) -> control.DreamEnv:
-        """Dreams to learn in: widened, where gravity differs from clip to clip, and as unsharp as the task has them."""
-        return self.dreams(self.scale.dreams, widen=self.widen, blur=self.task.blur, **options)
+        """Dreams to learn in: widened and unsure where gravity differs from clip to clip, and as unsharp as the task has them."""
+        return self.dreams(self.scale.dreams, blur=self.task.blur, **self.strange, **options)
 
     def learn(self, env, watch=None, progress: bool = False) -> control.Policy:
         config = replace(self.scale.act, seed=self.seed, discount=self.task.discount)
