@@ -159,6 +159,44 @@ def test_widened_dreams_are_of_worlds_farther_from_the_mean_where_episodes_were_
     assert torch.equal(plain.state.points, wide.state.points) and not torch.equal(one, other)
 
 
+def test_a_dream_that_is_unsure_begins_as_episodes_do_obeys_its_whole_clip_and_tells_of_it_as_the_clip_did(dream, dreamer):
+    env = dream(40, unsure=1.0)
+    seen, clip, start = env.reset(seed=0)[0], *(env.origin[name] for name in ("clip", "frame"))
+    assert set(start.tolist()) == {0, 1} and len(set(clip.tolist())) > 10
+    torch.testing.assert_close(env.state.belief.mean[:, 0], env.bank.belief.mean[clip, -1])
+    believed, over = dreamer.believed, torch.zeros(40, dtype=torch.bool)
+    for age in range(4):
+        shown = env.bank.belief[clip, start + age]
+        torch.testing.assert_close(seen[~over, believed], shown.mean[~over])
+        torch.testing.assert_close(seen[~over, believed.stop : believed.stop + 3], shown.weight.log()[~over])
+        seen, _, terminated, truncated, _ = env.step(torch.zeros(40, 2))
+        over |= terminated | truncated
+    assert not over.all()
+
+
+def test_two_frames_tell_nothing_of_a_widened_world_and_the_whole_clip_tells_nearly_all(dream):
+    env = dream(200, unsure=1.0, widen=3.0)
+    env.reset(seed=0)
+    clip, start, moved = (env.origin[name] for name in ("clip", "frame", "moved"))
+    told = env._told().mean[:, 0] - env.bank.belief.mean[clip, start]
+    assert (moved.norm(dim=1) > 0).float().mean() > 0.2 and (told == 0).all()
+    env.age += 100
+    late = env._told().mean[:, 0] - env.bank.belief.mean[clip, -1]
+    share = (late / moved)[moved.norm(dim=1) > 0]
+    expected = 1 - env.bank.belief.weight[clip, 1] / env.bank.belief.weight[clip, -1]
+    torch.testing.assert_close(share, expected[moved.norm(dim=1) > 0], rtol=1e-3, atol=1e-3)
+
+
+def test_a_share_of_the_dreams_is_unsure_and_the_rest_is_not(dream):
+    env = dream(400, unsure=0.5)
+    observation, unsure = env.reset(seed=0)[0], env.origin["unsure"]
+    assert 0.4 < unsure.float().mean() < 0.6 and len(set(env.origin["frame"][~unsure].tolist())) > 5
+    torch.testing.assert_close(observation[~unsure], env.state.vector()[:, 0][~unsure])
+    for _ in range(3):
+        env.step(torch.zeros(400, 2))
+    assert all(len(value) == 400 for value in env.origin.values())
+
+
 def test_a_blurred_dream_is_the_same_dream_seen_less_sharply(dream):
     clear, blurred = dream(64), dream(64, blur=1.0)
     seen, noisy = clear.reset(seed=0)[0], blurred.reset(seed=0)[0]
