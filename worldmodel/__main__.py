@@ -201,7 +201,7 @@ def control(
 
     dreamer, of = load(model).requires_grad_(False), TASKS[task]
     pupil = Pupil(of, seed, SCALES[preset], dreamer, of.log(root))
-    ensemble = fit_ensemble(dreamer, pupil.log, seed=seed) if of.priced else None
+    ensemble = fit_ensemble(dreamer, pupil.log, steps=10 * pupil.scale.generations, seed=seed) if of.priced else None
     policy = pupil.learn(pupil.practice(ensemble=ensemble), progress=True)
     save_policy(policy, out)
     for band in ("train", "beyond"):

@@ -148,7 +148,10 @@ def test_what_cannot_be_dreamt_is_refused(dream, ball, sizes):
 def test_widened_dreams_are_of_worlds_farther_from_the_mean_where_episodes_were_shorter_and_else_the_same(dream, lander):
     plain, wide = dream(200), dream(200, widen=3.0)
     one, other = plain.reset(seed=0)[0], wide.reset(seed=0)[0]
-    beliefs, lengths = plain.bank.belief.mean[:, -1], torch.from_numpy((np.cumsum(lander.ends, 1) == 0).sum(1))
+    beliefs, lengths = (
+        plain.bank.belief.mean[:, -1],
+        torch.from_numpy((np.cumsum(lander.ends, 1) - lander.ends == 0).sum(1)).float(),
+    )
     middle = beliefs.mean(0)
     before, after = (env.state.belief.mean[:, 0] - middle for env in (plain, wide))
     times = (after / before).mean(1)
@@ -192,9 +195,23 @@ def test_a_share_of_the_dreams_is_unsure_and_the_rest_is_not(dream):
     observation, unsure = env.reset(seed=0)[0], env.origin["unsure"]
     assert 0.4 < unsure.float().mean() < 0.6 and len(set(env.origin["frame"][~unsure].tolist())) > 5
     torch.testing.assert_close(observation[~unsure], env.state.vector()[:, 0][~unsure])
-    for _ in range(3):
-        env.step(torch.zeros(400, 2))
-    assert all(len(value) == 400 for value in env.origin.values())
+
+
+def test_an_unsure_dream_that_begins_anew_tells_of_its_own_clip(dream):
+    env = dream(60, unsure=0.5, limit=2)
+    env.reset(seed=0)
+    before = {name: value.clone() for name, value in env.origin.items()}
+    for _ in range(2):
+        env.step(torch.zeros(60, 2))
+    fresh = env.over.clone()
+    observation, *_ = env.step(torch.zeros(60, 2))
+    clip, frame, unsure = (env.origin[name] for name in ("clip", "frame", "unsure"))
+    assert all(torch.equal(env.origin[name][~fresh], before[name][~fresh]) for name in before if name != "moved")
+    assert (clip != before["clip"])[fresh].float().mean() > 0.8 and 0 < (unsure & fresh).sum() < fresh.sum()
+    anew = unsure & fresh
+    shown = env.bank.belief.mean[clip, frame][anew]
+    torch.testing.assert_close(observation[anew][:, env.model.believed], shown)
+    torch.testing.assert_close(env.state.belief.mean[:, 0][anew], env.bank.belief.mean[clip, -1][anew])
 
 
 def test_a_blurred_dream_is_the_same_dream_seen_less_sharply(dream):

@@ -53,7 +53,7 @@ class DreamEnv(VectorEnv):
             widen: a dream's belief is moved away from the mean of the log's, up to so many times as far, if it lies on the side
                 where the log's episodes were shorter: for worlds that leave less time to act than any logged one a policy must
                 be prepared. Farther out on the other side nothing may ever end; to give up at once is best there, and policies
-                that had learned it gave up in true worlds as well.
+                that had learned it gave up in true worlds as well. (Where all episodes are as long, nothing is widened.)
             blur: noise on what is seen, in units of the root mean square of how far a state after a frame is from the one
                 imagined for it: eyes are not as sharp as dreams. (Where bodies bounce, that is far more than a usual frame's.)
             unsure: share of the dreams that begin in the first two frames of a clip, obey what the whole of it told of its
