@@ -194,15 +194,14 @@ def control(
         seed: of everything drawn.
         root: where recordings are kept.
     """
-    from .control import compare, fit_ensemble, return_ratio, save_policy, unsolved
+    from .control import compare, return_ratio, save_policy, unsolved
     from .training import load
     from .workbook.scales import SCALES
     from .workbook.tasks import TASKS, Pupil
 
     dreamer, of = load(model).requires_grad_(False), TASKS[task]
     pupil = Pupil(of, seed, SCALES[preset], dreamer, of.log(root))
-    ensemble = fit_ensemble(dreamer, pupil.log, steps=10 * pupil.scale.generations, seed=seed) if of.priced else None
-    policy = pupil.learn(pupil.practice(ensemble=ensemble), progress=True)
+    policy = pupil.learn(pupil.practice(ensemble=pupil.ensemble() if of.priced else None), progress=True)
     save_policy(policy, out)
     for band in ("train", "beyond"):
         found = unsolved(compare(dreamer, {"dream": policy}, band, episodes, seed, task))

@@ -41,8 +41,7 @@ def latent_actions_seed(task: str, seed: int, scale: Scale, root, out: Path, pro
     relabelled = videos.with_actions(found.values)
     model = training.fit(relabelled, fit, eyes.config, out / f"{task}-{seed}-latent", progress=progress, eyes=eyes)
     log["actions"] = torch.from_numpy(found.values).to(model.device)
-    strange = {"widen": control.WIDEN, "unsure": control.UNSURE, "blur": TASKS[task].blur}
-    dreams = control.DreamEnv(model.requires_grad_(False), log, scale.dreams, **strange)
+    dreams = control.DreamEnv(model.requires_grad_(False), log, scale.dreams, **TASKS[task].practice)
     policy, _ = control.learn_to_act(dreams, replace(scale.act, seed=seed), progress)
     control.save_policy(policy, out / f"{task}-{seed}-latent-policy")
 

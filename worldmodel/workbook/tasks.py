@@ -58,6 +58,12 @@ class Task:
     def bands(self) -> tuple[str, ...]:
         return ("train", "beyond") if self.world in WORLDS else ("train",)
 
+    @property
+    def practice(self) -> dict:
+        """Of dreams to learn in: widened and unsure where gravity differs from clip to clip, and as unsharp as is best there."""
+        strange = {"widen": control.WIDEN, "unsure": control.UNSURE} if self.world in WORLDS else {}
+        return {"blur": self.blur} | strange
+
     def env(self, num_envs: int, band: str = "train"):
         """The true world."""
         return control.true_env(self.world, num_envs, band, **self.options)
@@ -95,14 +101,17 @@ class Pupil:
         self.limit = WORLDS[task.world].law.limit if ours else gym.spec(task.world).max_episode_steps
         self.episodes = scale.episodes if ours else scale.episodes // 20
         self.few = max(2, self.episodes // 25)  # of these, where a planner acts
-        self.strange = {"widen": control.WIDEN, "unsure": control.UNSURE} if ours else {}  # the others have one gravity
 
     def dreams(self, count: int = 256, **options) -> control.DreamEnv:
         return control.DreamEnv(self.model, self.log, count, **{"limit": self.limit} | options)
 
     def practice(self, **options) -> control.DreamEnv:
-        """Dreams to learn in: widened and unsure where gravity differs from clip to clip, and as unsharp as the task has them."""
-        return self.dreams(self.scale.dreams, blur=self.task.blur, **self.strange, **options)
+        """Dreams to learn in."""
+        return self.dreams(self.scale.dreams, **self.task.practice, **options)
+
+    def ensemble(self, progress: bool = True) -> control.Ensemble:
+        """Heads whose doubt a dream may price in."""
+        return control.fit_ensemble(self.model, self.log, steps=10 * self.scale.generations, seed=self.seed, progress=progress)
 
     def learn(self, env, watch=None, progress: bool = False) -> control.Policy:
         config = replace(self.scale.act, seed=self.seed, discount=self.task.discount)
@@ -237,7 +246,7 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     both = seed < scale.few  # with a price on doubt and without one
     ensemble = None
     if of.priced or both:
-        ensemble = control.fit_ensemble(model, pupil.log, steps=10 * scale.generations, seed=seed, progress=progress)
+        ensemble = pupil.ensemble(progress)
     policies, curve = pupil.practise(ensemble if of.priced else None)
     control.save_policy(policies["dream"], f"{place}-policy")
     other = "unpenalised" if of.priced else "penalised"
