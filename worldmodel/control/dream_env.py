@@ -58,8 +58,8 @@ class DreamEnv(VectorEnv):
                 imagined for it: eyes are not as sharp as dreams. (Where bodies bounce, that is far more than a usual frame's.)
             unsure: share of the dreams that begin in the first two frames of a clip, obey what the whole of it told of its
                 constants, and show what it had told at the same age, at first next to nothing: as in a true episode, one must
-                act before one knows. The others know from their start what they will ever know, and half of them begin in the next
-                three frames, where that is still little.
+                act before one knows. The others know from their start what they will ever know, and half of them begin in the
+                next three frames, where that is still little.
             ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1.
 
         Raises:

@@ -305,7 +305,7 @@ def encode_all(model: WorldModel, videos: Videos, batch: int = 32) -> dict[str, 
 
 
 def latest_starts(clips: dict[str, torch.Tensor], horizon: int) -> np.ndarray:
-    """Before which frame a rollout in each clip must start, (N,): ``horizon`` frames before the last, and while the episode lasts."""
+    """Before which frame a rollout in each clip must start, (N,): ``horizon`` before the last, and while the episode lasts."""
     count, frames = clips["points"].shape[:2]
     alive = clips["valid"].sum(1).numpy(force=True).astype(int) if "valid" in clips else np.full(count, frames)
     return np.clip(alive - 1, FIRST + 1, frames - horizon)
