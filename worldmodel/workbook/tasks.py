@@ -84,7 +84,7 @@ TASKS = {
     for task in (
         Task("lander", 600, 48, fit=SETTLED, priced=True),
         Task(
-            "catcher", 416, 48, fit=APART | {"straighten_from": 0.5}, blur=0.0, priced=True
+            "catcher", 416, 48, fit=APART | SETTLED | {"straighten_from": 0.5}, blur=0.0, priced=True
         ),  # what jerks must first be seen sharply
         Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, discount=0.98),
         Task("CartPole-v1", 500, 40, {}, BALANCE, APART | ALL_MOVES | {"level": 0.99}),  # its pole is thin and pale
