@@ -48,6 +48,7 @@ class FitConfig:
     steady: float = 0.0  # weight of anchors' wandering within clips; for scenes with something that stays and must be found
     stir: float = 0.0  # weight of the points' moving at all; for scenes where what stands out most never moves
     level: float = 0.0  # how far pixels that vary little count for more, so that what is thin or pale is painted: see `leveled`
+    noise: float = 0.0  # px on points that are painted, so that what moves by little is told by much
     apart: bool = False  # send points of no use to look elsewhere, at the shares `LOOK` of the search
     flicker: float = 0.5  # light taken away at random from parts of a frame, so that places do not hang on brightness
     predict_steps: int = 1500
@@ -68,7 +69,7 @@ class FitConfig:
         check_config(
             self, starts=(1, 1e4), horizon=(1, 1e3), save_every=(1, 1e7), seed=(0, 2**31), weight_decay=(0, 1), flicker=(0, 1)
         )
-        check_config(self, straighten_from=(0, 1), level=(0, 1), settle=(0, 1e3))
+        check_config(self, straighten_from=(0, 1), level=(0, 1), settle=(0, 1e3), noise=(0, 16))
 
     @property
     def steps(self) -> int:
@@ -265,11 +266,12 @@ class _Run:
         still = None if self.still is None else self.still[clips]
         straighten = c.straighten * float(np.clip(3 * (share - c.straighten_from), 0, 1))  # first find, then straighten
         light = None if light is None else torch.from_numpy(light[mine])
-        directions = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        chance = torch.Generator().manual_seed(int(rng.integers(2**31)))
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.bf16):
             if self.model.config.jepa:
-                return jepa_loss(self.model, frames, another, still, light, directions), clips
-            return find_loss(self.model, frames, another, straighten, still, light, c.steady, c.stir, self.weight), clips
+                return jepa_loss(self.model, frames, another, still, light, chance), clips
+            extra = {"steady": c.steady, "stir": c.stir, "weight": self.weight, "noise": c.noise, "generator": chance}
+            return find_loss(self.model, frames, another, straighten, still, light, **extra), clips
 
     def predict_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 1, step)

@@ -27,6 +27,8 @@ STANDARD = (9.81, 5.0)  # m/s^2: a policy that is told g gets it less the first,
 ABOVE = {"trackbodyid": -1, "type": 0, "distance": 0.62, "elevation": -90.0, "azimuth": 90.0}
 APART = {"apart": True}  # not where what matters is found at once, for to look elsewhere then costs sharpness
 SETTLED = {"settle": 0.02}  # where the first frames must tell of constants as well as they can
+# Where bodies are pushed to and fro no path is straight, and a pole leans by a pixel at most.
+LEANING = {"apart": True, "steady": 0.0, "straighten": 0.0, "noise": 0.3}
 ALL_MOVES = {"steady": 0.0}  # no weight on what stays within a clip; Reacher's target does, and was found neither way
 BALANCE = {"change": 0.3, "feedback": 10.0}  # where pushes that are held for long soon end an episode
 
@@ -87,8 +89,8 @@ TASKS = {
             "catcher", 416, 48, fit=APART | SETTLED | {"straighten_from": 0.5}, blur=0.0, priced=True
         ),  # what jerks must first be seen sharply
         Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, discount=0.98),
-        Task("CartPole-v1", 500, 40, {}, BALANCE, APART | ALL_MOVES | {"level": 0.99}),  # its pole is thin and pale
-        Task("InvertedPendulum-v5", 500, 40, {"share": 0.1}, BALANCE, APART | ALL_MOVES),
+        Task("CartPole-v1", 500, 40, {}, BALANCE, LEANING | {"level": 0.99}),  # its pole is thin and pale
+        Task("InvertedPendulum-v5", 500, 40, {"share": 0.1}, BALANCE, LEANING),
         Task("Reacher-v5", 400, 50, {"default_camera_config": ABOVE}, {}, APART | ALL_MOVES),
     )
 }
