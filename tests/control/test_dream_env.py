@@ -193,9 +193,7 @@ def test_two_frames_tell_nothing_of_a_widened_world_and_the_whole_clip_tells_nea
 def test_a_share_of_the_dreams_is_unsure_and_the_rest_is_not(dream):
     env = dream(400, unsure=0.5)
     observation, unsure = env.reset(seed=0)[0], env.origin["unsure"]
-    frames = env.origin["frame"][~unsure]
-    assert 0.4 < unsure.float().mean() < 0.6 and len(set(frames.tolist())) > 5
-    assert 0.5 < ((frames >= 2) & (frames < 5)).float().mean() < 0.75  # half of the others begin soon, and some by chance
+    assert 0.4 < unsure.float().mean() < 0.6 and len(set(env.origin["frame"][~unsure].tolist())) > 5
     torch.testing.assert_close(observation[~unsure], env.state.vector()[:, 0][~unsure])
 
 

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from worldmodel.model import WorldModel, WorldModelConfig
-from worldmodel.model.belief import Belief
-from worldmodel.model.objectives import find_loss, predict_loss, unsettled, unsteadiness
+from worldmodel.model.objectives import find_loss, predict_loss, unsteadiness
 
 WIDTHS = {"encoder_width": 8, "decoder_width": 8, "dynamics_width": 16}
 SIZES = WorldModelConfig(size=16, points=2, anchors=1, vector=2, constants=3, **WIDTHS)
@@ -212,23 +211,6 @@ def test_what_comes_up_to_an_end_does_cost():
     clips["rewards"][:, end] += 3
     after = predict_loss(net, clips, at(5), at(5), HORIZON)
     assert after["outcome"] > before["outcome"] and after["open_loop"] == before["open_loop"]
-
-
-def test_beliefs_that_are_to_settle_are_drawn_to_what_the_clip_told_and_not_it_to_them():
-    told = torch.tensor([1.0, -1.0])[:, None, None].expand(2, 3, 1).clone()  # of two clips, one number; variance 2
-    mean, valid = told.clone(), torch.ones(2, 3)
-    mean[0, 0], mean[1, 1] = 3.0, 3.0
-    mean.requires_grad_()
-    off = unsettled(Belief(mean, torch.ones_like(mean)), valid)
-    assert off.item() == pytest.approx((2**2 + 4**2) / 2 / 6, rel=1e-3)
-    off.backward()
-    assert mean.grad[0, 0] > 0 and mean.grad[1, 1] > 0 and mean.grad.count_nonzero() == 2
-    valid[1, 1:] = 0
-    assert unsettled(Belief(mean, torch.ones_like(mean)), valid).item() == pytest.approx(2**2 / 2 / 4, rel=1e-3)
-    assert "unsettled" not in predict_loss(lively_model(), logged_clips(), at(5), at(5), HORIZON)
-    losses = (predict_loss(lively_model(), logged_clips(), at(5), at(5), HORIZON, settle) for settle in (0.0, 0.5))
-    before, after = losses
-    assert (after["loss"] - before["loss"]).item() == pytest.approx(0.5 * after["unsettled"].item(), rel=1e-4)
 
 
 def test_the_first_frames_reward_is_nobodys_doing():

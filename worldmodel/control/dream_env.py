@@ -58,8 +58,7 @@ class DreamEnv(VectorEnv):
                 imagined for it: eyes are not as sharp as dreams. (Where bodies bounce, that is far more than a usual frame's.)
             unsure: share of the dreams that begin in the first two frames of a clip, obey what the whole of it told of its
                 constants, and show what it had told at the same age, at first next to nothing: as in a true episode, one must
-                act before one knows. The others know from their start what they will ever know, and half of them begin in the
-                next three frames, where that is still little.
+                act before one knows. The others know from their start what they will ever know.
             ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1.
 
         Raises:
@@ -82,9 +81,8 @@ class DreamEnv(VectorEnv):
         if last is not None:
             alive[:, last:] = False
         self.starts, self.unsure = alive.nonzero(), unsure
-        frames = self.starts[:, 1]
-        self.first, self.soon = self.starts[frames < 2], self.starts[(frames >= 2) & (frames < 5)]
-        if not len(self.starts) or (unsure and not (len(self.first) and len(self.soon))):
+        self.first = self.starts[self.starts[:, 1] < 2]
+        if not len(self.starts) or (unsure and not len(self.first)):
             raise ConfigError("no logged clip lasts long enough for a dream to begin in it")
         self.single_observation_space = gym.spaces.Box(-np.inf, np.inf, (model.feature_size,), np.float32)
         self.single_action_space = gym.spaces.Box(-1, 1, (model.config.actions,), np.float32)
@@ -180,8 +178,6 @@ class DreamEnv(VectorEnv):
         which, unsure = pick(self.starts), torch.zeros(self.num_envs, dtype=torch.bool, device=self.model.device)
         if self.unsure:
             unsure = torch.from_numpy(self.np_random.random(self.num_envs) < self.unsure).to(unsure.device)
-            soon = torch.from_numpy(self.np_random.random(self.num_envs) < 0.5).to(unsure.device)
-            which = torch.where(soon.unsqueeze(1), pick(self.soon), which)
             which = torch.where(unsure.unsqueeze(1), pick(self.first), which)
         state, (clip, frame) = self.bank[which[:, :1], which[:, 1:]], which.T
         believed = torch.where(unsure.unsqueeze(1), self.bank.belief.mean[clip, -1], state.belief.mean[:, 0])

@@ -106,9 +106,7 @@ def jepa_loss(
     return {"loss": loss, "foretold": foretold, "sigreg": even, "reconstruction": reconstruction, "flat": flat}
 
 
-def predict_loss(
-    model: WorldModel, clips: dict[str, torch.Tensor], starts: torch.Tensor, ends: torch.Tensor, horizon: int, settle: float = 0.0
-) -> dict[str, torch.Tensor]:
+def predict_loss(model: WorldModel, clips: dict[str, torch.Tensor], starts: torch.Tensor, ends: torch.Tensor, horizon: int):
     """Error of ``horizon`` imagined frames from several starts in each clip, in px; and of reward and end where logged.
 
     A belief gathered up to the start must serve, and for half of the starts one gathered up to another frame, before it or
@@ -120,7 +118,6 @@ def predict_loss(
             ``ends``, ``valid`` (B, T); ``valid`` is 0 after an episode's end.
         starts: (B, S) frames to imagine from.
         ends: (B, S) frames up to which each belief is gathered.
-        settle: weight of `unsettled`.
     """
     points, actions = clips["points"], clips.get("actions")
     learns_by_imagining = model.config.dynamics != "rssm"  # which learns by what it sees next, and never by what it imagines
@@ -148,9 +145,6 @@ def predict_loss(
     elif belief is not None:
         losses["added"] = additions(model, state, begin, path, belief, valid, valid_ahead)
         losses["loss"] = open_loop + SPARE * losses["added"]
-        if settle:
-            losses["unsettled"] = unsettled(state.belief, valid)
-            losses["loss"] = losses["loss"] + settle * losses["unsettled"]
     if model.outcome is not None:
         log = [clips[name][:, 1:] for name in ("rewards", "ends", "valid")]  # nothing led to the first frame
         seen = outcome_loss(model, state[:, :-1], state[:, 1:], *log)
@@ -171,16 +165,6 @@ def belief_elsewhere(state: LatentState, starts, ends, horizon: int, window: int
     total = total[rows, early] + total[rows, later] - total[rows, clear]
     mass = mass[rows, early] + mass[rows, later] - mass[rows, clear] + PRIOR_WEIGHT
     return Belief((total / mass).flatten(0, 1), mass.flatten(0, 1))
-
-
-def unsettled(belief: Belief, valid: torch.Tensor | None) -> torch.Tensor:
-    """How far what is believed after each frame is from what the whole clip will have told, as a share of the latter's variance.
-
-    At its least each belief is the mean of what it may yet become, as a posterior mean is. Rollouts alone do not ask for that:
-    few begin in the first frames, and by the next ones the network can take back what it told too much.
-    """
-    told = belief.mean[:, -1:].detach()
-    return _mean((belief.mean - told).square() / (whole(told).var(0) + 1e-4), valid)
 
 
 def additions(model: WorldModel, seen: LatentState, begin: LatentState, path: LatentState, belief: Belief, valid, valid_ahead):

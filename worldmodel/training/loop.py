@@ -56,7 +56,6 @@ class FitConfig:
     predict_rate: float = 2.4e-2
     starts: int = 4  # rollouts from each clip in a step
     horizon: int = 10  # frames in a rollout
-    settle: float = 0.0  # weight of what beliefs have yet to become: where one must act on the first of them
     weight_decay: float = 1e-4
     save_every: int = 500  # steps between checkpoints
     bf16: bool = True  # where the hardware has it, for the convolutions
@@ -69,7 +68,7 @@ class FitConfig:
         check_config(
             self, starts=(1, 1e4), horizon=(1, 1e3), save_every=(1, 1e7), seed=(0, 2**31), weight_decay=(0, 1), flicker=(0, 1)
         )
-        check_config(self, straighten_from=(0, 1), level=(0, 1), settle=(0, 1e3), noise=(0, 16))
+        check_config(self, straighten_from=(0, 1), level=(0, 1), noise=(0, 16))
 
     @property
     def steps(self) -> int:
@@ -282,7 +281,7 @@ class _Run:
         batch = {name: values[clips] for name, values in self.clips.items()}
         torch.manual_seed(int(generator(c.seed, 2, step, self.rank).integers(2**31)))  # for dynamics that draw
         starts, ends = torch.from_numpy(starts).to(self.device), torch.from_numpy(ends).to(self.device)
-        return predict_loss(self.model, batch, starts, ends, c.horizon, c.settle), clips
+        return predict_loss(self.model, batch, starts, ends, c.horizon), clips
 
 
 @torch.no_grad()

@@ -26,9 +26,9 @@ STANDARD = (9.81, 5.0)  # m/s^2: a policy that is told g gets it less the first,
 # Seen from above, from as near as shows all of Reacher-v5 (MuJoCo's names); by itself it is seen aslant, and small.
 ABOVE = {"trackbodyid": -1, "type": 0, "distance": 0.62, "elevation": -90.0, "azimuth": 90.0}
 APART = {"apart": True}  # not where what matters is found at once, for to look elsewhere then costs sharpness
-SETTLED = {"settle": 0.02}  # where the first frames must tell of constants as well as they can
 # Where bodies are pushed to and fro no path is straight, and a pole leans by a pixel at most.
 LEANING = {"apart": True, "steady": 0.0, "straighten": 0.0, "noise": 0.3}
+JERKS = APART | {"straighten_from": 0.5}  # what jerks must first be seen sharply
 ALL_MOVES = {"steady": 0.0}  # no weight on what stays within a clip; Reacher's target does, and was found neither way
 BALANCE = {"change": 0.3, "feedback": 10.0}  # where pushes that are held for long soon end an episode
 
@@ -84,10 +84,8 @@ class Task:
 TASKS = {
     task.name: task
     for task in (
-        Task("lander", 600, 48, fit=SETTLED, priced=True),
-        Task(
-            "catcher", 416, 48, fit=APART | SETTLED | {"straighten_from": 0.5}, blur=0.0, priced=True
-        ),  # what jerks must first be seen sharply
+        Task("lander", 600, 48, priced=True),
+        Task("catcher", 416, 48, fit=JERKS, blur=0.0, priced=True),
         Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, discount=0.98),
         Task("CartPole-v1", 500, 40, {}, BALANCE, LEANING | {"level": 0.99}),  # its pole is thin and pale
         Task("InvertedPendulum-v5", 500, 40, {"share": 0.1}, BALANCE, LEANING),
