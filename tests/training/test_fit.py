@@ -136,6 +136,12 @@ def test_clips_just_long_enough_will_do(ball, tiny_fit, sizes):
     train(ball, replace(tiny_fit, horizon=9, find_frames=12, find_steps=2, predict_steps=2), sizes)
 
 
+@pytest.mark.parametrize("name", ["steady", "stir", "level", "noise"])
+def test_a_jepa_is_asked_for_nothing_that_comes_of_painting(ball, tiny_fit, sizes, name):
+    with pytest.raises(ConfigError, match=name):
+        train(ball, replace(tiny_fit, **{name: 0.5}), replace(sizes, jepa=True))
+
+
 @pytest.mark.parametrize("name", [name for name, value in asdict(FitConfig()).items() if not isinstance(value, bool)])
 def test_a_setting_that_makes_no_sense_is_refused_by_name(name):
     for value in (-1, math.nan, 1e12):

@@ -101,7 +101,7 @@ def fit(
 
     Raises:
         ConfigError: the clips are too short, ``out`` holds a run with other settings or one that another process is training,
-            or the ranks cannot share a step evenly.
+            the ranks cannot share a step evenly, or a jepa is given settings of how frames are painted.
         TrainingDiverged: a loss that is not finite, naming step and clips; the last checkpoint stays.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after a checkpoint was saved (by many ranks: or the last regular one).
     """
@@ -113,6 +113,9 @@ def fit(
     sizes = replace(sizes, size=size, channels=videos.shape[3], **logged)
     if config.apart and not sizes.centred:
         raise ConfigError("apart: points look apart in what differs from the mean picture, so the model must be centred")
+    painting = [name for name in ("steady", "stir", "level", "noise") if getattr(config, name)]
+    if sizes.jepa and painting:
+        raise ConfigError(f"{', '.join(painting)}: of how frames are painted, from which a jepa does not learn")
     device = join_ranks(choose_device(device))
     if config.find_clips % rank_and_ranks()[1] or config.predict_clips % rank_and_ranks()[1]:
         raise ConfigError(f"find_clips and predict_clips must be multiples of the {rank_and_ranks()[1]} ranks")
