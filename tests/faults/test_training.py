@@ -95,11 +95,11 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(lander, tiny_fit, sizes, who
 def test_a_stop_before_the_update_counts_that_step_as_not_done(lander, tiny_fit, sizes, whole, fault, tmp_path, monkeypatch):
     calls = []
 
-    def stopped(*args):
+    def stopped(*args, **settings):
         calls.append(1)
         if len(calls) == 4:
             signal.raise_signal(signal.SIGTERM)
-        return find_loss(*args)
+        return find_loss(*args, **settings)
 
     monkeypatch.setattr(loop, "find_loss", stopped)
     with fault("training: SIGTERM before an update"):
