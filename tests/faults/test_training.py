@@ -190,8 +190,8 @@ def test_a_loss_or_gradient_that_is_not_finite_ends_the_run(
     """The sixth step of a phase goes wrong; the checkpoint after the fifth is still there and good."""
     seen, real = [], getattr(loop, f"{phase}_loss")
 
-    def spoiled(*args):
-        losses = real(*args)
+    def spoiled(*args, **settings):
+        losses = real(*args, **settings)
         seen.append(1)
         if len(seen) == 6:
             zero = losses["loss"] - losses["loss"].detach()
