@@ -13,7 +13,7 @@ from worldmodel.files import signed
 from worldmodel.model.objectives import find_loss, predict_loss
 from worldmodel.settings import ConfigError
 from worldmodel.training import FitConfig, encode_all, fit
-from worldmodel.training.loop import latest_starts, leveled
+from worldmodel.training.loop import leveled
 
 loop = import_module("worldmodel.training.loop")
 
@@ -157,10 +157,3 @@ def test_encoded_clips_are_valid_up_to_the_end_of_their_episode(lander, lander_m
         assert clips["valid"][clip, :length].all() and not clips["valid"][clip, length:].any()
     torch.testing.assert_close(clips["points"], lander_model.encode(lander.frames)[0])
     np.testing.assert_array_equal(clips["actions"], lander.actions)
-
-
-def test_rollouts_start_while_the_episode_lasts_and_early_enough_to_end_within_the_clip():
-    valid = (torch.arange(20) < torch.tensor([2, 4, 9, 20])[:, None]).float()
-    clips = {"points": torch.zeros(4, 20, 2), "valid": valid}
-    assert latest_starts(clips, 5).tolist() == [3, 3, 8, 15]  # the shortest has none, and starts where it costs nothing
-    assert latest_starts({"points": torch.zeros(4, 20, 2)}, 5).tolist() == [15] * 4

@@ -192,7 +192,6 @@ class _Run:
             checkpoint.load_optimizers(self.out, self.optimizers)
         if name == "predict":
             self.clips = encode_all(self.model, self.videos)
-            self.latest = latest_starts(self.clips, self.config.horizon)
             if self.model.outcome is not None:
                 self.model.outcome.scale_to(self.clips)
         else:
@@ -278,7 +277,7 @@ class _Run:
     def predict_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 1, step)
         clips, frames = rng.integers(0, len(self.videos), c.predict_clips), self.videos.shape[0]
-        starts = rng.integers(FIRST, self.latest[clips, None], (c.predict_clips, c.starts))
+        starts = rng.integers(FIRST, frames - c.horizon, (c.predict_clips, c.starts))
         ends = np.where(rng.random(starts.shape) < 0.5, rng.integers(c.horizon, frames, starts.shape), starts)
         clips, starts, ends = (drawn[self.rank :: self.ranks] for drawn in (clips, starts, ends))
         batch = {name: values[clips] for name, values in self.clips.items()}
@@ -306,13 +305,6 @@ def encode_all(model: WorldModel, videos: Videos, batch: int = 32) -> dict[str, 
         clips["rewards"], clips["ends"] = torch.from_numpy(videos.rewards), torch.from_numpy(ends).float()
         clips["valid"] = torch.from_numpy(np.cumsum(ends, 1) - ends == 0).float()
     return {name: value.to(model.device) for name, value in clips.items()}
-
-
-def latest_starts(clips: dict[str, torch.Tensor], horizon: int) -> np.ndarray:
-    """Before which frame a rollout in each clip must start, (N,): ``horizon`` before the last, and while the episode lasts."""
-    count, frames = clips["points"].shape[:2]
-    alive = clips["valid"].sum(1).numpy(force=True).astype(int) if "valid" in clips else np.full(count, frames)
-    return np.clip(alive - 1, FIRST + 1, frames - horizon)
 
 
 def still_pictures(videos: Videos, batch: int = 64) -> torch.Tensor:

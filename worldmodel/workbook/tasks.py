@@ -28,7 +28,6 @@ ABOVE = {"trackbodyid": -1, "type": 0, "distance": 0.62, "elevation": -90.0, "az
 APART = {"apart": True}  # not where what matters is found at once, for to look elsewhere then costs sharpness
 # Where bodies are pushed to and fro no path is straight, and a pole leans by a pixel at most.
 LEANING = {"apart": True, "steady": 0.0, "straighten": 0.0, "noise": 0.3}
-JERKS = APART | {"straighten_from": 0.5}  # what jerks must first be seen sharply
 ALL_MOVES = {"steady": 0.0}  # no weight on what stays within a clip; Reacher's target does, and was found neither way
 BALANCE = {"change": 0.3, "feedback": 10.0}  # where pushes that are held for long soon end an episode
 
@@ -85,7 +84,7 @@ TASKS = {
     task.name: task
     for task in (
         Task("lander", 600, 48, priced=True),
-        Task("catcher", 416, 48, fit=JERKS, blur=0.0, priced=True),
+        Task("catcher", 416, 48, fit=APART | {"straighten_from": 0.5}, blur=0.0),  # what jerks must first be seen sharply
         Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, discount=0.98),
         Task("CartPole-v1", 500, 40, {}, BALANCE, LEANING | {"level": 0.99}),  # its pole is thin and pale
         Task("InvertedPendulum-v5", 500, 40, {"share": 0.1}, BALANCE, LEANING),
