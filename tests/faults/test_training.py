@@ -95,11 +95,11 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(lander, tiny_fit, sizes, who
 def test_a_stop_before_the_update_counts_that_step_as_not_done(lander, tiny_fit, sizes, whole, fault, tmp_path, monkeypatch):
     calls = []
 
-    def stopped(*args, **settings):
+    def stopped(*args):
         calls.append(1)
         if len(calls) == 4:
             signal.raise_signal(signal.SIGTERM)
-        return find_loss(*args, **settings)
+        return find_loss(*args)
 
     monkeypatch.setattr(loop, "find_loss", stopped)
     with fault("training: SIGTERM before an update"):
@@ -118,9 +118,9 @@ def test_the_log_of_a_run_that_crashed_between_checkpoints_says_nothing_twice(
     train(ball, config, sizes, tmp_path / "whole")
     calls = []
 
-    def crashes(*args, **settings):
+    def crashes(*args):
         calls.append(1)
-        return find_loss(*args, **settings) if len(calls) < 53 else 1 / 0
+        return find_loss(*args) if len(calls) < 53 else 1 / 0
 
     with fault("training: a crash after lines that no checkpoint has"):
         monkeypatch.setattr(loop, "find_loss", crashes)
@@ -190,8 +190,8 @@ def test_a_loss_or_gradient_that_is_not_finite_ends_the_run(
     """The sixth step of a phase goes wrong; the checkpoint after the fifth is still there and good."""
     seen, real = [], getattr(loop, f"{phase}_loss")
 
-    def spoiled(*args, **settings):
-        losses = real(*args, **settings)
+    def spoiled(*args):
+        losses = real(*args)
         seen.append(1)
         if len(seen) == 6:
             zero = losses["loss"] - losses["loss"].detach()

@@ -28,8 +28,7 @@ def find_loss(
     steady: float = 0.0,
     stir: float = 0.0,
     weight=None,
-    noise: float = 0.0,
-    generator: torch.Generator | None = None,
+    off=None,
 ) -> dict[str, torch.Tensor]:
     """Reconstruction of two frames of each stretch, uint8 (B, L, H, W, C), and straightness of the points' paths.
 
@@ -47,8 +46,8 @@ def find_loss(
         stir: weight of what the coordinate that varies most, over clips and times, lacks of `STIRRED` (a hinge on the spread,
             as in VICReg, Bardes et al. 2022): where one thing stands out in every frame, all points may settle on it.
         weight: what an error of each pixel counts, (C, H, W); None: all alike.
-        noise: px that points are off by when they are painted, drawn by ``generator``: what they tell in hundredths of a pixel
-            alone is lost, as it would be in a dream, and so comes to be told by more.
+        off: px by which points are off when they are painted, (B, L, D): what they tell in hundredths of a pixel alone is lost,
+            as it would be in a dream, and so comes to be told by more.
     """
     points, seen = model.encode(frames, light, still)
     _, appearance = model.encode(another[:, :1])
@@ -59,8 +58,8 @@ def find_loss(
         calm = calm[..., :anchors]
         appearance = torch.cat([calm, appearance[..., anchors:]], -1)
         wandering = unsteadiness(whole(seen[..., :anchors].mean(1)), whole(calm[:, 0].detach()))
-    off = noise * 2 / model.config.size * torch.randn(points.shape, generator=generator).to(points) if noise else 0.0
-    reconstruction = _reconstruction(model, frames, points + off, appearance, still, weight)
+    shown = points if off is None else points + off.to(points) * 2 / model.config.size
+    reconstruction = _reconstruction(model, frames, shown, appearance, still, weight)
     points = whole(points)
     spread = points.std((0, 1))
     third = points[:, 3:] - 3 * points[:, 2:-1] + 3 * points[:, 1:-2] - points[:, :-3]

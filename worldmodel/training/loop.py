@@ -267,12 +267,15 @@ class _Run:
         still = None if self.still is None else self.still[clips]
         straighten = c.straighten * float(np.clip(3 * (share - c.straighten_from), 0, 1))  # first find, then straighten
         light = None if light is None else torch.from_numpy(light[mine])
-        chance = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        directions = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        off = None
+        if c.noise:  # drawn for all ranks, as the light is
+            drawn = rng.standard_normal((c.find_clips, c.find_frames, 2 * self.model.config.points), np.float32)
+            off = c.noise * torch.from_numpy(drawn[mine])
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.bf16):
             if self.model.config.jepa:
-                return jepa_loss(self.model, frames, another, still, light, chance), clips
-            extra = {"steady": c.steady, "stir": c.stir, "weight": self.weight, "noise": c.noise, "generator": chance}
-            return find_loss(self.model, frames, another, straighten, still, light, **extra), clips
+                return jepa_loss(self.model, frames, another, still, light, directions), clips
+            return find_loss(self.model, frames, another, straighten, still, light, c.steady, c.stir, self.weight, off), clips
 
     def predict_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 1, step)
