@@ -64,12 +64,14 @@ class Evidence(nn.Module):
         super().__init__()
         self.latents, self.constants, self.window = latents, constants, window
         moves = (window - 1) * latents + window * actions
-        self.linear = nn.Linear(moves, constants)  # carries on in a straight line beyond the range it was trained in
+        # carries on in a straight line beyond the range it was trained in
+        self.linear = nn.Linear(moves, constants) if constants else None
         self.network = nn.Sequential(
             nn.Linear(moves + latents + 1, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
             nn.Linear(width, 2 * constants + latents),
         )  # fmt: skip
-        nn.init.normal_(self.linear.weight, std=0.02)
+        if constants:
+            nn.init.normal_(self.linear.weight, std=0.02)
 
     def forward(
         self, points: torch.Tensor, actions: torch.Tensor | None, seen: torch.Tensor
@@ -87,7 +89,8 @@ class Evidence(nn.Module):
         guess, weight, speed = self.network(torch.cat([moves, latest, count], -1)).split(
             [self.constants, self.constants, self.latents], -1
         )
-        return self.linear(moves) + guess, F.softplus(weight), last_move + speed / SPEED_SCALE
+        guess = guess if self.linear is None else self.linear(moves) + guess
+        return guess, F.softplus(weight), last_move + speed / SPEED_SCALE
 
 
 def accumulate(guess: torch.Tensor, weight: torch.Tensor, before: Belief | None = None) -> Belief:

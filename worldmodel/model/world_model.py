@@ -38,7 +38,7 @@ class WorldModelConfig:
     points: int = 4  # points that may move from frame to frame
     anchors: int = 2  # points that stay where they are throughout a clip
     vector: int = 4  # numbers for all else that stays the same throughout a clip
-    constants: int = 8  # numbers in the belief
+    constants: int = 8  # numbers in the belief; 0 where nothing differs from clip to clip, for it would tell one clip from another
     window: int = 8  # frames in a piece of evidence
     still: bool = False  # keep the still part of a clip as a picture, and paint what moves over it: for textured scenes
     centred: bool = False  # encode only how a frame differs from the mean picture of all clips: what is rare stands out
@@ -49,7 +49,7 @@ class WorldModelConfig:
 
     def __post_init__(self):
         check_config(self, size=(2 * PATCH, 1024), actions=(0, 64), points=(1, 64), anchors=(0, 64), vector=(1, 256))
-        check_config(self, constants=(1, 256), window=(3, 32), encoder_width=(1, 4096), decoder_width=(1, 4096))
+        check_config(self, constants=(0, 256), window=(3, 32), encoder_width=(1, 4096), decoder_width=(1, 4096))
         check_config(self, dynamics_width=(1, 8192))
         if self.size % PATCH or self.channels not in (1, 3):
             raise ConfigError(f"size must be a multiple of {PATCH} and channels 1 or 3, not {self.size} and {self.channels}")
