@@ -1,6 +1,7 @@
 """The dream is just an environment: checked, repeatable, strict about actions."""
 
 import copy
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
@@ -11,6 +12,7 @@ from gymnasium.wrappers.vector import ArrayConversion
 from worldmodel.control import DreamEnv, PhysicsEnv, approach
 from worldmodel.model import WorldModel
 from worldmodel.settings import ConfigError
+from worldmodel.training import fit
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(render modes|Box observation space|requires_grad):UserWarning")
 
@@ -230,3 +232,21 @@ def test_an_approach_is_worth_most_where_the_goal_is(dream, dreamer):
     distance = (path - path[:, -1:]).norm(dim=-1).mean()
     assert near.shape == (2, 5)
     torch.testing.assert_close(near[0, 3], -distance)
+
+
+def test_a_model_without_a_belief_is_dreamt_in_as_well(lander, sizes, tiny_fit):
+    model = fit(lander, tiny_fit, replace(sizes, constants=0), progress=False).requires_grad_(False)
+    frames, actions = lander.frames[:2], torch.from_numpy(lander.actions[:2])
+    whole, first = model.observe(frames, actions), model.observe(frames[:, :7], actions[:, :7])
+    rest = model.observe(frames[:, 7:], actions[:, 7:], before=first)
+    torch.testing.assert_close(rest.vector(), whole.vector()[:, 7:], atol=1e-5, rtol=1e-4)
+    env = DreamEnv(model, lander, 5, widen=2.5, unsure=0.5, blur=1.0)
+    env.reset(seed=0)
+    for _ in range(3):
+        seen, reward, *_ = env.step(torch.zeros(5, env.single_action_space.shape[0]))
+    assert seen.shape == (5, model.feature_size) and torch.isfinite(seen).all() and torch.isfinite(reward).all()
+
+
+def test_what_neither_acts_nor_believes_cannot_accelerate(sizes):
+    with pytest.raises(ConfigError, match="only watched"):
+        WorldModel(replace(sizes, constants=0))

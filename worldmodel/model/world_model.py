@@ -38,7 +38,7 @@ class WorldModelConfig:
     points: int = 4  # points that may move from frame to frame
     anchors: int = 2  # points that stay where they are throughout a clip
     vector: int = 4  # numbers for all else that stays the same throughout a clip
-    constants: int = 8  # numbers in the belief; 0 where nothing differs from clip to clip, for it would tell one clip from another
+    constants: int = 8  # numbers in the belief; 0 where nothing differs from clip to clip: it would only tell them apart
     window: int = 8  # frames in a piece of evidence
     still: bool = False  # keep the still part of a clip as a picture, and paint what moves over it: for textured scenes
     centred: bool = False  # encode only how a frame differs from the mean picture of all clips: what is rare stands out
@@ -106,6 +106,8 @@ class WorldModel(nn.Module):
     def __init__(self, config: WorldModelConfig = WorldModelConfig()):
         super().__init__()
         self.config = c = config
+        if not (c.constants or c.actions):
+            raise ConfigError("in a world that is only watched, nothing but constants can set an acceleration")
         latents = 2 * c.points
         if c.encoder == "points":
             sizes, edges = (c.size, c.channels, c.points, c.anchors, c.vector), "replicate" if c.centred else "zeros"

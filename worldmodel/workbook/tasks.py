@@ -43,7 +43,7 @@ class Task:
     options: dict = field(default_factory=dict)  # of `control.PixelEnv`
     wander: dict = field(default_factory=dict)  # of `control.Wander`, which makes the log
     fit: dict = field(default_factory=dict)  # settings of `training.FitConfig` that differ from those of all logs
-    constants: int = GOAL.constants  # of the model; with any, where none differ, it tells clips apart, and foretells each by heart
+    constants: int = GOAL.constants  # of the model; where none differ, any would foretell each clip by heart
     blur: float = 1.0  # of the dreams in which to learn to act
     priced: bool = False  # whether these pay less where they are in doubt; the control is the other way
     discount: float = 0.99  # of learning to act
