@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from worldmodel import control, training
-from worldmodel.physics import WORLDS
+from worldmodel.control import PixelEnv
 from worldmodel.workbook import read_results
 from worldmodel.workbook.record import SCALES, TASKS, Scale, record
 
@@ -58,10 +59,13 @@ def test_seeds_that_run_side_by_side_find_the_same(recorded):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_log_keeps_within_its_frames(task, tmp_path):
-    if TASKS[task].world not in WORLDS:
-        assert TASKS[task].clips * TASKS[task].frames <= 20_000
-        return
+def test_a_log_keeps_within_its_frames(task, tmp_path, monkeypatch):
+    try:
+        TASKS[task].env(1)
+    except Exception as error:  # a missing package or driver shows in many ways
+        pytest.skip(f"{task} cannot be entered here: {error}")
+    # Gymnasium's worlds need not be drawn for this: who wanders sees no picture.
+    monkeypatch.setattr(PixelEnv, "_look", lambda env: np.zeros((env.num_envs, 64, 64, 1), np.uint8))
     ends = TASKS[task].log(tmp_path).ends
     lived = (ends.cumsum(1) - ends == 0).sum()
     assert 10_000 < lived <= 20_000
