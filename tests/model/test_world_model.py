@@ -256,7 +256,7 @@ def test_imagined_actions_of_another_form_are_refused(shape):
         {"points": 0},
         {"window": 2},
         {"actions": -1},
-        {"constants": 0},
+        {"constants": -1},
         {"centred": True, "encoder": "cnn"},
     ],
     ids=str,

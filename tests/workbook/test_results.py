@@ -80,6 +80,11 @@ def test_both_ends_of_a_mark_may_be_asked(recorded, capsys):
     assert "asked: 0.9 to 1.1" in capsys.readouterr().out
 
 
+def test_an_interval_is_told_or_said_to_be_none():
+    assert interval(report(value=10.0, low=9.0, high=11.5, unit="px")) == "10 [9, 11.5] px"
+    assert interval(report(value=10.0, low=float("nan"), high=float("nan"))) == "10 [no interval]"
+
+
 def test_the_readme_table_is_made_from_the_rows_and_again(recorded):
     readme = recorded / "README.md"
     readme.write_text(f"before\n{BEGIN}\nstale\n{END}\nafter\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import subprocess
 from datetime import date
@@ -87,9 +88,10 @@ def claim(name: str, value: float, at_least: float | None = None, at_most: float
 
 
 def interval(report: Report) -> str:
-    """``0.9997 [0.9996, 0.9998]`` with as many digits as tell."""
+    """``0.9997 [0.9996, 0.9998]`` with as many digits as tell; a bound, and what too few seeds have, is without an interval."""
     unit = "" if report.unit == "1" else f" {report.unit}"
-    return f"{report.value:.4g} [{report.low:.4g}, {report.high:.4g}]{unit}"
+    around = f"[{report.low:.4g}, {report.high:.4g}]" if math.isfinite(report.low) else "[no interval]"
+    return f"{report.value:.4g} {around}{unit}"
 
 
 def table(reports: list[Report], without: tuple[str, ...] = ()) -> str:
