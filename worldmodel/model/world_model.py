@@ -106,7 +106,7 @@ class WorldModel(nn.Module):
     def __init__(self, config: WorldModelConfig = WorldModelConfig()):
         super().__init__()
         self.config = c = config
-        if not (c.constants or c.actions):
+        if c.dynamics == "evidence" and not (c.constants or c.actions):
             raise ConfigError("in a world that is only watched, nothing but constants can set an acceleration")
         latents = 2 * c.points
         if c.encoder == "points":

@@ -27,8 +27,8 @@ STANDARD = (9.81, 5.0)  # m/s^2: a policy that is told g gets it less the first,
 ABOVE = {"trackbodyid": -1, "type": 0, "distance": 0.62, "elevation": -90.0, "azimuth": 90.0}
 APART = {"apart": True}  # not where what matters is found at once, for to look elsewhere then costs sharpness
 ALL_MOVES = {"steady": 0.0}  # no weight on what stays within a clip; Reacher's target does, and was found neither way
-# Where bodies are pushed to and fro no path is straight, and a pole leans by a pixel at most. A few hundred falls are soon known
-# by heart.
+# Where bodies are pushed to and fro no path is straight, and a pole leans by a pixel or two. A few hundred falls are soon
+# known by heart.
 LEANING = APART | ALL_MOVES | {"straighten": 0.0, "noise": 2.0, "weight_decay": 0.1}
 BALANCE = {"change": 0.3, "feedback": 10.0}  # where pushes that are held for long soon end an episode
 
