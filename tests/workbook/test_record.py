@@ -7,6 +7,7 @@ import pytest
 
 from worldmodel import control, training
 from worldmodel.control import PixelEnv
+from worldmodel.physics import WORLDS
 from worldmodel.workbook import read_results
 from worldmodel.workbook.record import SCALES, TASKS, Scale, record
 
@@ -60,10 +61,11 @@ def test_seeds_that_run_side_by_side_find_the_same(recorded):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_log_keeps_within_its_frames(task, tmp_path, monkeypatch):
-    try:
-        TASKS[task].env(1)
-    except Exception as error:  # a missing package or driver shows in many ways
-        pytest.skip(f"{task} cannot be entered here: {error}")
+    if TASKS[task].world not in WORLDS:
+        try:
+            TASKS[task].env(1)
+        except Exception as error:  # a missing package or driver shows in many ways
+            pytest.skip(f"{task} cannot be entered here: {error}")
     # Gymnasium's worlds need not be drawn for this: who wanders sees no picture.
     monkeypatch.setattr(PixelEnv, "_look", lambda env: np.zeros((env.num_envs, 64, 64, 1), np.uint8))
     ends = TASKS[task].log(tmp_path).ends

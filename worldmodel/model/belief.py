@@ -64,7 +64,7 @@ class Evidence(nn.Module):
         super().__init__()
         self.latents, self.constants, self.window = latents, constants, window
         moves = (window - 1) * latents + window * actions
-        # carries on in a straight line beyond the range it was trained in
+        # It carries on in a straight line beyond the range it was trained in
         self.linear = nn.Linear(moves, constants) if constants else None
         self.network = nn.Sequential(
             nn.Linear(moves + latents + 1, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
