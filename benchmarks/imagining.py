@@ -10,6 +10,7 @@ from statistics import median
 import gymnasium
 import numpy as np
 import torch
+from device import DEVICE, NAME, done
 
 import worldmodel
 from worldmodel.settings import DATA
@@ -20,16 +21,18 @@ BATCH, STEPS = 4096, 16
 def timed(work, repeats: int = 7) -> list[float]:
     """Seconds of each call, after one that is not counted."""
     work()
+    done()
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
         work()
+        done()
         times.append(time.perf_counter() - started)
     return times
 
 
 def main() -> dict[str, list[float]]:
-    model = worldmodel.load(DATA / "weights" / "ball")
+    model = worldmodel.load(DATA / "weights" / "ball", DEVICE)
     state = model.observe(np.zeros((1, 8, 64, 64, 1), np.uint8))[:, -1:]
     many = state.apply(lambda value: value.expand(BATCH, *value.shape[1:]))
     with torch.inference_mode():
@@ -46,11 +49,11 @@ def main() -> dict[str, list[float]]:
 
     rendered = 20 / median(timed(act))
     rate = f"{2e-9 * products * steps:.0f} GFLOP/s in matrix products"
-    print(f"threads {torch.get_num_threads()}, {steps:,.0f} latent steps/s in {BATCH} dreams, {rate}")
+    print(f"{NAME}, threads {torch.get_num_threads()}, {steps:,.0f} latent steps/s in {BATCH} dreams, {rate}")
     print(f"Pendulum-v1 rendered: {rendered:,.0f} frames/s; ours x{steps / rendered:,.0f}")
 
     def open_and_show():
-        model = worldmodel.load(DATA / "weights" / "ball")
+        model = worldmodel.load(DATA / "weights" / "ball", DEVICE)
         model.decode(model.imagine(model.observe(np.zeros((1, 8, 64, 64, 1), np.uint8)), 1))
 
     opened = timed(open_and_show)

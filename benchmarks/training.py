@@ -3,7 +3,7 @@ mean of some steps of each phase, the peers by the median of five.
 
 Ours trains in two phases: the first sees pixels, the second sees the same frames as latents that were encoded once. Both rates
 and that of the whole default run are printed; a ratio is taken of the whole, and of the first phase alone, the stricter one.
-The floor is the machine's own rate of matrix products in the same type, measured here.
+The floor is the device's own rate of matrix products in the same type, measured here.
 """
 
 import json
@@ -13,14 +13,15 @@ from dataclasses import replace
 from statistics import median
 
 import torch
+from device import DEVICE, GPU, NAME, done
 from peers import LeWorldModel, Rssm
 
 from worldmodel.training import FULL, fit
 from worldmodel.training.loop import has_bf16
 from worldmodel.videos import Film, film
 
-STEPS = 60  # of each phase of ours
-BF16 = has_bf16("cpu")
+STEPS = 600 if GPU else 60  # of each phase of ours; the first one on a GPU loads its programs
+BF16 = has_bf16(DEVICE)
 
 
 def ours(folder) -> dict[str, float]:
@@ -45,24 +46,28 @@ def ours(folder) -> dict[str, float]:
 def peer(model, clips: int, length: int, repeats: int = 5) -> float:
     """Median frames a second of whole steps: loss, gradient, AdamW."""
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4)
-    frames, actions, times = torch.rand(clips, length, 3, 64, 64), torch.zeros(clips, length, 2), []
+    model.to(DEVICE)
+    frames, actions = torch.rand(clips, length, 3, 64, 64, device=DEVICE), torch.zeros(clips, length, 2, device=DEVICE)
+    times = []
     for _ in range(repeats + 1):
         started = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=BF16):
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=BF16):
             loss = model.loss(frames, actions)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        done()
         times.append(time.perf_counter() - started)
     return clips * length / median(times[1:])
 
 
-def matrix_rate(size: int = 1024) -> float:
+def matrix_rate(size: int = 8192 if GPU else 1024) -> float:
     """Floating-point operations a second of a matrix product in the type that training uses."""
-    a, times = torch.randn(size, size, dtype=torch.bfloat16 if BF16 else torch.float32), []
+    a, times = torch.randn(size, size, dtype=torch.bfloat16 if BF16 else torch.float32, device=DEVICE), []
     for _ in range(8):
         started = time.perf_counter()
         a @ a
+        done()
         times.append(time.perf_counter() - started)
     return 2 * size**3 / median(times)
 
@@ -72,7 +77,7 @@ def main() -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory() as folder:
         mine = ours(folder)
     kind, rate = "bfloat16" if BF16 else "float32", matrix_rate() / 1e9
-    print(f"threads {torch.get_num_threads()}, {kind}, {rate:.0f} GFLOP/s in matrix products")
+    print(f"{NAME}, threads {torch.get_num_threads()}, {kind}, {rate:.0f} GFLOP/s in matrix products")
     print("ours: " + ", ".join(f"{phase} {rate:,.0f} frames/s" for phase, rate in mine.items()))
     found = {f"train_frames.{phase}": [rate] for phase, rate in mine.items()}
     peers = ("lewm", "LeWM ViT-tiny/8", LeWorldModel(), 16, 4), ("rssm", "RSSM 1M", Rssm(), 16, 64)

@@ -15,7 +15,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from ..settings import ConfigError, generator
+from ..settings import ConfigError, choose_device, generator
 from .episodes import run_episodes
 from .physics_env import PhysicsEnv
 from .pixel_env import PixelEnv
@@ -157,7 +157,8 @@ def learn_ppo(
     settings = TASKS[task] | VIEWS[view] | settings
     scaled = VecNormalize(world, norm_obs=False, gamma=settings["gamma"])
     own = int(generator(seed, 8).integers(2**31))  # it does not learn on the episodes on which it is tried
-    agent = PPO(env=VecFrameStack(scaled, stack), seed=own, device="cpu", **settings)
+    device = choose_device() if view == "pixels" else "cpu"  # what is learned from a few numbers is no quicker on a GPU
+    agent = PPO(env=VecFrameStack(scaled, stack), seed=own, device=device, **settings)
     agent.policy.to(memory_format=torch.channels_last)  # convolutions take half the time
     trials = {band: true_world(task, view, episodes, band) for band in (("train", "beyond") if task == "lander" else ("train",))}
     found = {"frames": [], "seconds": []}
