@@ -5,6 +5,7 @@ import contextlib
 import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("WORLDMODEL_DEVICE", "cpu")  # where the same seed gives the same bytes; `test_gpu` asks for the other
 
 import pytest
 import torch

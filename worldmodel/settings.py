@@ -72,13 +72,15 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 
 
 def choose_device(name: str = "auto") -> str:
-    """``auto`` is the first CUDA device where there is one, else the CPU.
+    """``auto`` is what the environment variable ``WORLDMODEL_DEVICE`` names, or the first CUDA device, or else the CPU.
 
     Raises:
         ConfigError: for a CUDA device that this machine lacks.
     """
     import torch
 
+    if name == "auto":
+        name = os.environ.get("WORLDMODEL_DEVICE", "auto")
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():

@@ -53,6 +53,9 @@ class Belief:
             **{name: torch.from_numpy(value) for name, value in load_arrays(path, CheckpointError, "mean", "weight").items()}
         )
 
+    def to(self, device) -> Belief:
+        return Belief(self.mean.to(device), self.weight.to(device))
+
     def __getitem__(self, index) -> Belief:
         return Belief(self.mean[index], self.weight[index])
 

@@ -19,6 +19,8 @@ from .heads import OutcomeHead, Predictor
 from .memory import GruDynamics, KinematicGruDynamics, TransformerDynamics
 from .rssm import RssmDynamics
 
+torch.backends.cudnn.allow_tf32 = False  # with ten bits of a number a GPU would place points a fiftieth of a pixel off
+
 ENCODERS = ("points", "cnn")
 MEMORIES = {"gru": GruDynamics, "kinematic": KinematicGruDynamics, "rssm": RssmDynamics, "transformer": TransformerDynamics}
 
@@ -229,10 +231,11 @@ class WorldModel(nn.Module):
             raise ConfigError(f"{steps} steps: there is nothing to imagine")
         if not isinstance(actions, int) and actions.shape != (len(state.points), steps, self.config.actions):
             raise ConfigError(f"actions {tuple(actions.shape)}: this needs {(len(state.points), steps, self.config.actions)}")
-        if self.config.choices:
-            actions = actions.sign()
         last = state[:, -1]
-        belief = belief or last.belief
+        if not isinstance(actions, int):
+            actions = as_tensor(actions, last.points)
+            actions = actions.sign() if self.config.choices else actions
+        belief = belief.to(last.points.device) if belief else last.belief
         points, speed, memory, path = last.points, last.speed, last.memory, []
         for step in range(steps):
             action = None if isinstance(actions, int) else actions[:, step]

@@ -12,7 +12,7 @@ import torch
 
 from .. import control, evaluation, training
 from ..probing import Report
-from ..settings import generator
+from ..settings import choose_device, generator
 from .keeping import keep
 from .scales import Scale
 from .tasks import TASKS, run_task
@@ -34,7 +34,7 @@ def latent_actions_seed(task: str, seed: int, scale: Scale, root, out: Path, pro
     """
     run_task(task, seed, scale, root, out, progress)
     started, place = time.perf_counter(), out / f"{task}-{seed}"
-    videos, eyes = TASKS[task].log(root, progress), training.load(place)
+    videos, eyes = TASKS[task].log(root, progress), training.load(place, choose_device())
     log = training.encode_all(eyes, videos)
     found = training.infer_actions(log["points"], log["valid"], training.LatentActionConfig(videos.action_size, seed), progress)
     fit = replace(scale.log_fit, seed=seed, find_steps=0, predict_steps=round(STEPS * scale.log_fit.predict_steps))

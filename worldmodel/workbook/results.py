@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..files import write_whole
 from ..probing import Report, meets
-from ..settings import DataError, threads
+from ..settings import DataError, choose_device, threads
 
 RESULTS = Path("figures/results.json")
 BEGIN, END = "<!-- results: made by `make record` -->", "<!-- end of results -->"
@@ -57,7 +57,8 @@ def machine() -> dict:
     except (OSError, subprocess.CalledProcessError):
         commit = "unknown"
     return {
-        "device": "cuda" if torch.cuda.is_available() else f"cpu ({platform.machine()})", "threads": threads(),
+        "device": torch.cuda.get_device_name() if choose_device() != "cpu" else f"cpu ({platform.machine()})",
+        "threads": threads(),
         "python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__,
         "commit": commit, "date": date.today().isoformat(),
     }  # fmt: skip
