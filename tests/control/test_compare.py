@@ -47,6 +47,12 @@ def test_the_oracle_is_far_ahead_of_chance_and_all_play_the_same_episodes(lander
         np.testing.assert_array_equal(outcome.returns, again[name].returns)
 
 
+def test_where_every_action_is_a_push_nobody_does_nothing():
+    pytest.importorskip("pygame", reason="pygame draws Gymnasium's classic worlds: pip install gymnasium[classic-control]")
+    assert compare(None, {}, episodes=2, task="CartPole-v1").keys() == {"random"}
+    assert compare(None, {}, episodes=1, task="Pendulum-v1").keys() == {"random", "no-op"}
+
+
 def test_an_episodes_return_is_the_sum_of_its_rewards():
     outcome = run_episodes(PhysicsEnv(num_envs=4), lambda _: np.tile([0.0, -1.0], (4, 1)), seed=5)
     env = PhysicsEnv(num_envs=4)

@@ -59,6 +59,36 @@ def until(page, expression: str, seconds: float = 10) -> None:
     raise AssertionError(expression)
 
 
+WHERE = """canvas => {
+    const { data, width } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let [x, y, n] = [0, 0, 0];
+    for (let i = 0; i < data.length; i += 4) if (data[i] > 190) { x += i / 4 % width; y += Math.floor(i / 4 / width); n += 1; }
+    return [x / n, y / n];
+}"""
+
+
+def drift(page, key: str, axis: int) -> int:
+    """Of the moves that the craft, the brightest in the picture, makes along an axis while a key is held: those to the right or
+    down less those to the left or up."""
+    page.keyboard.down(key)
+    path = []
+    for _ in range(40):
+        page.wait_for_timeout(50)
+        path.append(page.eval_on_selector("canvas", WHERE)[axis])
+    page.keyboard.up(key)
+    return sum((later > before) - (later < before) for before, later in zip(path, path[1:]))
+
+
+def test_in_truth_keys_steer_and_the_slider_pulls(page):
+    page.click("button[data-place=truth]")
+    pull = "(slider, g) => { slider.value = g; slider.dispatchEvent(new Event('input')); }"
+    page.eval_on_selector("input[type=range]", pull, 1)
+    page.focus(".worldmodel-player")
+    assert drift(page, "ArrowUp", 1) < 0 and drift(page, "ArrowRight", 0) > 5 and drift(page, "ArrowLeft", 0) < -5
+    page.eval_on_selector("input[type=range]", pull, 28)
+    assert drift(page, "Escape", 1) > 5
+
+
 def test_the_game_is_played_in_a_browser(page):
     frames = lambda: int(page.eval_on_selector("canvas", "canvas => canvas.dataset.frames"))
     before = frames()

@@ -25,13 +25,16 @@ def true_env(task: str, num_envs: int = 1, band: str = "train", **options):
 def compare(
     model, policies: dict, band: str = "train", episodes: int = 200, seed: int = 0, task: str = "lander", **options
 ) -> dict[str, Outcome]:
-    """Random, no-op, oracle (told the true state, in our own worlds) and ``policies`` by name, on the same true episodes."""
+    """Random, no-op (where one can do nothing), oracle (told the true state, in our own worlds) and ``policies`` by name, on the
+    same true episodes."""
     rng, env = generator(seed, 7), true_env(task, episodes, band, **options)
     noop = np.zeros(env.action_space.shape)
-    acts = {"random": lambda _: rng.uniform(-1, 1, noop.shape), "no-op": lambda _: noop}
+    acts = {"random": lambda _: rng.uniform(-1, 1, noop.shape)}
     if isinstance(env, PhysicsEnv):
         noop += env.world.law.idle
         acts["oracle"] = lambda _: env.world.law.oracle(env.constants, env.state, 1 / FRAMES_PER_SECOND)
+    if isinstance(env, PhysicsEnv) or not env.two:  # of two pushes one is done in every step
+        acts["no-op"] = lambda _: noop
     found = {name: run_episodes(env, act, seed) for name, act in acts.items()}
     return found | {name: run_episodes(Observed(env, model), policy.act, seed) for name, policy in policies.items()}
 

@@ -193,13 +193,11 @@ def foresee(model: WorldModel, state: LatentState, actions: torch.Tensor, discou
 
     Rewards count as far as it is likely that no end has come before them.
     """
-    batch, samples = actions.shape[:2]
-    begin = state[:, -1:].apply(lambda value: value.repeat_interleave(samples, 0))
-    path = model.imagine(begin, actions.flatten(0, 1).to(model.device))
+    begin, path = _branches(model, state, actions)
     reward, end = model.reward(begin.then(path), path)
     going = torch.cumprod(torch.cat([torch.ones_like(end[:, :1]), 1 - end[:, :-1]], 1), 1)
     worth = discount ** torch.arange(reward.shape[1], device=reward.device)
-    return (reward * going * worth).sum(1).unflatten(0, (batch, samples)).to(actions.device)
+    return (reward * going * worth).sum(1).unflatten(0, actions.shape[:2]).to(actions.device)
 
 
 @torch.inference_mode()
@@ -208,7 +206,11 @@ def approach(model: WorldModel, goal: torch.Tensor, state: LatentState, actions:
 
     No reward is asked for: it is minus the mean distance of all points on the way.
     """
-    samples = actions.shape[1]
-    begin = state[:, -1:].apply(lambda value: value.repeat_interleave(samples, 0))
-    path = model.imagine(begin, actions.flatten(0, 1).to(model.device)).points.unflatten(0, actions.shape[:2])
+    path = _branches(model, state, actions)[1].points.unflatten(0, actions.shape[:2])
     return -(path - goal[:, None, None]).norm(dim=-1).mean(2).to(actions.device)
+
+
+def _branches(model, state, actions):
+    """The last moment of ``state`` once for each of the actions (B, S, H, A), and the paths from there; of B * S clips."""
+    begin = state[:, -1:].apply(lambda value: value.repeat_interleave(actions.shape[1], 0))
+    return begin, model.imagine(begin, actions.flatten(0, 1))

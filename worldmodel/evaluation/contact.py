@@ -18,23 +18,25 @@ def read_contacts(model: WorldModel, videos: Videos, seed: int = 0, batch: int =
     """Whether body and paddle met since the frame before, scored from each frozen state of the later half of a log's clips.
 
     Returns:
-        ``label`` bool and ``score``, and ``shuffled``, the score of a probe whose labels were permuted; ``valid``, up to the
-        episode's end; each (N / 2, T).
+        ``label`` bool and ``score``; ``shuffled``, the score of a probe whose labels were permuted, and ``places``, of one that
+        sees the points of a single frame alone; ``valid``, up to the episode's end; each (N / 2, T).
     """
     label, ends, actions = truth(videos)["touch"] > 0, videos.ends, videos.actions
     valid, half = np.cumsum(ends, 1) - ends == 0, len(videos) // 2
     rows = [slice(i, i + batch) for i in range(0, len(videos), batch)]
-    states = [model.observe(videos[row].frames, actions[row]).vector().numpy(force=True) for row in rows]
-    states = np.concatenate(states)
-    seen, known = states[:half][valid[:half]], label[:half][valid[:half]]
-    scaler = StandardScaler().fit(seen)
+    observed = [model.observe(videos[row].frames, actions[row]) for row in rows]
+    states = torch.cat([state.vector() for state in observed]).numpy(force=True)
+    places = torch.cat([state.points for state in observed]).numpy(force=True)
+    known = label[:half][valid[:half]]
 
-    def scored(known):
-        fitted = LogisticRegression(max_iter=1000).fit(scaler.transform(seen), known)
+    def scored(states, known):
+        seen, scaler = states[:half][valid[:half]], StandardScaler()
+        fitted = LogisticRegression(max_iter=1000).fit(scaler.fit_transform(seen), known)
         return fitted.decision_function(scaler.transform(states[half:].reshape(-1, seen.shape[1]))).reshape(label[half:].shape)
 
     mixed = permuted(known, generator(seed, 8))
-    return {"label": label[half:], "valid": valid[half:], "score": scored(known), "shuffled": scored(mixed)}
+    scores = {"score": scored(states, known), "shuffled": scored(states, mixed), "places": scored(places, known)}
+    return {"label": label[half:], "valid": valid[half:]} | scores
 
 
 def contact_auroc(label: np.ndarray, valid: np.ndarray, score: np.ndarray) -> float:

@@ -27,18 +27,18 @@ def tell_dreams(
         ``windows.true`` and ``windows.dream`` (N, T'), the log-odds of being a dream of each window, NaN where there is none; and
         ``true`` and ``dream`` (N,), their means over an episode.
     """
-    (true, there), (dream, dreamt) = (_windows(*pair) for pair in ((true, true_valid), (dream, dream_valid)))
+    (true, there), (dream, dreamt) = (_moves(*pair) for pair in ((true, true_valid), (dream, dream_valid)))
     half = generator(seed, 9).permutation(len(true_valid)) % 2
     scores = {"true": np.full(there.shape, np.nan), "dream": np.full(dreamt.shape, np.nan)}
     for part in (0, 1):
         learn, other = half != part, half == part
-        seen = [windows[learn][whole[learn]] for windows, whole in ((true, there), (dream, dreamt))]
+        seen = [moves[learn][whole[learn]] for moves, whole in ((true, there), (dream, dreamt))]
         label = np.repeat([0, 1], [len(one) for one in seen])
         fitted = HistGradientBoostingClassifier(max_iter=100, class_weight="balanced", random_state=0)
         fitted.fit(np.concatenate(seen), label)
-        for score, windows, whole in zip(scores.values(), (true, dream), (there, dreamt)):
+        for score, moves, whole in zip(scores.values(), (true, dream), (there, dreamt)):
             if whole[other].any():
-                score[whole & other[:, None]] = fitted.decision_function(windows[other][whole[other]])
+                score[whole & other[:, None]] = fitted.decision_function(moves[other][whole[other]])
     counts = {name: np.isfinite(score).sum(1) for name, score in scores.items()}
     means = {name: np.where(counts[name] > 0, np.nansum(score, 1) / np.maximum(counts[name], 1), np.nan)
              for name, score in scores.items()}  # fmt: skip
@@ -73,11 +73,15 @@ def gap_where_real(score: np.ndarray, true_return: np.ndarray, dream_return: np.
     return float(flattery.mean()), float(flattery[score[there] <= np.median(score[there])].mean())
 
 
-def _windows(paths, valid):
+def windows(paths, valid, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """All stretches (N, T', length, D) of paths (N, T, D), and which are valid throughout, (N, T')."""
+    short = max(0, length - valid.shape[1])
+    paths, valid = np.pad(paths, ((0, 0), (0, short), (0, 0))), np.pad(valid.astype(bool), ((0, 0), (0, short)))
+    seen = np.lib.stride_tricks.sliding_window_view(paths, length, 1).swapaxes(2, 3)
+    return seen, np.lib.stride_tricks.sliding_window_view(valid, length, 1).all(-1)
+
+
+def _moves(paths, valid):
     """Windows (N, T', F): where it is, and its moves, flattened; and which are valid throughout, (N, T')."""
-    short = max(0, WINDOW - valid.shape[1])
-    paths, valid = np.pad(paths, ((0, 0), (0, short), (0, 0))), np.pad(valid, ((0, 0), (0, short)))
-    paths = np.lib.stride_tricks.sliding_window_view(paths, WINDOW, 1).swapaxes(2, 3)  # (N, T', WINDOW, D)
-    whole = np.lib.stride_tricks.sliding_window_view(valid, WINDOW, 1).all(-1)
-    seen = np.concatenate([paths[:, :, -1:], np.diff(paths, axis=2)], 2)
-    return seen.reshape(*whole.shape, -1), whole
+    paths, whole = windows(paths, valid, WINDOW)
+    return np.concatenate([paths[:, :, -1:], np.diff(paths, axis=2)], 2).reshape(*whole.shape, -1), whole

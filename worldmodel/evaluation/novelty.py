@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from .detector import windows
+
 STRETCH = 10  # frames that are compared at a time
 
 
@@ -33,8 +35,6 @@ def novelty(
 
 
 def _stretches(paths, valid):
-    short = max(0, STRETCH - valid.shape[1])
-    paths, valid = np.pad(paths, ((0, 0), (0, short), (0, 0))), np.pad(valid, ((0, 0), (0, short)))
-    windows = np.lib.stride_tricks.sliding_window_view(paths, STRETCH, 1).swapaxes(2, 3)
-    whole = np.lib.stride_tricks.sliding_window_view(valid.astype(bool), STRETCH, 1).all(-1)
-    return windows[whole].reshape(whole.sum(), STRETCH * paths.shape[2]), np.nonzero(whole)[0]
+    """The valid ones, flattened, and the row that each is of."""
+    seen, whole = windows(paths, valid, STRETCH)
+    return seen[whole].reshape(whole.sum(), STRETCH * paths.shape[2]), whole.nonzero()[0]

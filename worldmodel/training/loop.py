@@ -43,6 +43,7 @@ class FitConfig:
     find_clips: int = 24
     find_frames: int = 6  # length of a stretch
     find_rate: float = 2.4e-2  # peak learning rate of matrices; see `optimizer`
+    find_decay: float = 1e-4  # of the weights
     straighten: float = 0.3  # weight of straightness, once the body is found: it grows over a third of the search
     straighten_from: float = 0.2  # from this share of it on
     steady: float = 0.0  # weight of anchors' wandering within clips; for scenes with something that stays and must be found
@@ -54,9 +55,9 @@ class FitConfig:
     predict_steps: int = 1500
     predict_clips: int = 128
     predict_rate: float = 2.4e-2
+    predict_decay: float = 1e-4  # the more, the less is known by heart, where clips are few
     starts: int = 4  # rollouts from each clip in a step
     horizon: int = 10  # frames in a rollout
-    weight_decay: float = 1e-4
     save_every: int = 500  # steps between checkpoints
     bf16: bool = True  # where the hardware has it, for the convolutions
 
@@ -66,7 +67,14 @@ class FitConfig:
             self, find_frames=(4, 1e4), find_rate=(0, 1), predict_rate=(0, 1), straighten=(0, 1e3), steady=(0, 1e3), stir=(0, 1e3)
         )
         check_config(
-            self, starts=(1, 1e4), horizon=(1, 1e3), save_every=(1, 1e7), seed=(0, 2**31), weight_decay=(0, 1), flicker=(0, 1)
+            self,
+            starts=(1, 1e4),
+            horizon=(1, 1e3),
+            save_every=(1, 1e7),
+            seed=(0, 2**31),
+            find_decay=(0, 1),
+            predict_decay=(0, 1),
+            flicker=(0, 1),
         )
         check_config(self, straighten_from=(0, 1), level=(0, 1), noise=(0, 16))
 
@@ -131,8 +139,8 @@ def fit(
         run.resume()
         run.agree()
         with _stop_between_updates(run):
-            run.phase("find", 0, config.find_steps, config.find_rate, run.find_step)
-            run.phase("predict", config.find_steps, config.steps, config.predict_rate, run.predict_step)
+            run.phase("find", 0, config.find_steps, run.find_step)
+            run.phase("predict", config.find_steps, config.steps, run.predict_step)
     return model.eval()
 
 
@@ -178,7 +186,7 @@ class _Run:
         if len(steps.unique()) > 1:
             raise ConfigError(f"the ranks stand at steps {steps.tolist()}: they must share the folder {self.out}")
 
-    def phase(self, name, begin, end, rate, step_of_phase):
+    def phase(self, name, begin, end, step_of_phase):
         """Steps [begin, end) with one optimiser and one learning-rate schedule; passes over what a resumed run has done."""
         if self.step >= end:
             return
@@ -186,7 +194,8 @@ class _Run:
         trained, heads, committee = self.parameters(*parts), [], []
         if name == "predict" and self.model.outcome is not None:
             heads, committee = (list(part.parameters()) for part in (self.model.outcome.network, self.model.outcome.committee))
-        self.optimizers = optimizers(trained, rate, self.config.weight_decay, heads, committee)
+        rate, decay = (getattr(self.config, f"{name}_{what}") for what in ("rate", "decay"))
+        self.optimizers = optimizers(trained, rate, decay, heads, committee)
         parameters = trained + heads + committee
         if self.step > begin:
             checkpoint.load_optimizers(self.out, self.optimizers)

@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from .. import control, evaluation, training
 from ..probing import Report
 from ..settings import choose_device, generator
 from .keeping import keep
+from .reports import unsolved
 from .scales import Scale
-from .tasks import TASKS, run_task
+from .tasks import TASKS, Pupil, run_task
 
 LABELS = (10, 30, 100)  # steps of the log whose real action is told
 STEPS = 0.5  # of the steps that the model given all actions was trained, for the dynamics in latent actions
@@ -37,12 +37,12 @@ def latent_actions_seed(task: str, seed: int, scale: Scale, root, out: Path, pro
     videos, eyes = TASKS[task].log(root, progress), training.load(place, choose_device())
     log = training.encode_all(eyes, videos)
     found = training.infer_actions(log["points"], log["valid"], training.LatentActionConfig(videos.action_size, seed), progress)
-    fit = replace(scale.log_fit, seed=seed, find_steps=0, predict_steps=round(STEPS * scale.log_fit.predict_steps))
+    fit = replace(scale.log_fit, seed=seed, **TASKS[task].fit)
+    fit = replace(fit, find_steps=0, predict_steps=round(STEPS * fit.predict_steps))
     relabelled = videos.with_actions(found.values)
     model = training.fit(relabelled, fit, eyes.config, out / f"{task}-{seed}-latent", progress=progress, eyes=eyes)
-    log["actions"] = torch.from_numpy(found.values).to(model.device)
-    dreams = control.DreamEnv(model.requires_grad_(False), log, scale.dreams, **TASKS[task].practice)
-    policy, _ = control.learn_to_act(dreams, replace(scale.act, seed=seed), progress)
+    pupil = Pupil(TASKS[task], seed, scale, model.requires_grad_(False), relabelled)
+    policy = pupil.learn(pupil.practice(), progress=progress)
     control.save_policy(policy, out / f"{task}-{seed}-latent-policy")
 
     given, episodes = control.load_policy(f"{place}-policy"), max(2, scale.episodes // 2)
@@ -89,13 +89,10 @@ def latent_actions_reports(task: str, seeds: list[dict], preset: str = "full") -
             reports.append(row(f"push.{k}.code{code}", moves, push, unit="px/frame^2"))
     for band, label in (("train", "in"), ("beyond", "beyond")):
         for name in ("given", *(f"n{count}" for count in LABELS), "shuffled"):
-
-            def of(policy, what, band=band):
-                return [seed[f"{band}.{policy}.{what}"][~seed[f"{band}.no-op.success"]] for seed in seeds]
-
-            triples = list(zip(*(of(policy, "return") for policy in (name, "random", "oracle"))))
+            triples = [tuple(unsolved(seed, band, one, "return") for one in (name, "random", "oracle")) for seed in seeds]
             reports.append(row(f"return_ratio.{label}.{name}", triples, control.return_ratio))
-            reports.append(row(f"success.{label}.{name}", [(won,) for won in of(name, "success")], np.mean))
+            won = [(unsolved(seed, band, name, "success"),) for seed in seeds]
+            reports.append(row(f"success.{label}.{name}", won, np.mean))
     return reports
 
 

@@ -7,42 +7,44 @@ from scipy.stats import spearmanr
 
 from ..control import return_ratio
 from ..evaluation import contact_auroc, explained, gap_where_real, rows_of, told_apart
+from ..physics import WORLDS
 from ..probing import Report
 from .tasks import TASKS
 
-MARKS = {"pendulum_v1": ">= -200"}  # of the mean return, where there is no oracle to compare with
+MARKS = {"pendulum_v1": ">= -200"}  # of the mean return, where nothing better is known to compare with
+MOST = {"cart_pole_v1": 500.0, "inverted_pendulum_v5": 1000.0}  # what a world pays at most: 1 for every step to its limit
+
+
+def unsolved(seed: dict, band: str, policy: str, what: str) -> np.ndarray:
+    """``BAND.POLICY.WHAT`` of the episodes that are no gift: doing nothing does not succeed there."""
+    found, gift = seed[f"{band}.{policy}.{what}"], seed.get(f"{band}.no-op.success", np.zeros(0, bool))
+    return found[~gift] if len(found) == len(gift) else found
 
 
 def control_reports(task: str, seeds: list[dict], preset: str = "full") -> list[Report]:
-    """What each policy earned, where an oracle is known its ratio to it, and how the dream differs from the truth.
+    """What each policy earned, its share of the way from random to the best known, and how the dream differs from the truth.
 
-    Episodes whose start is already solved count in the gap alone, as dreams have them too.
+    The best known is an oracle's return, or the most that the world pays. Episodes whose start is already solved count in the
+    gap alone, as dreams have them too.
     """
+    if task in MOST:
+        seeds = [seed | {"train.oracle.return": np.full_like(seed["train.random.return"], MOST[task])} for seed in seeds]
     reports, row = [], rows_of(f"{task}.control", seeds, preset, same_clips=False, model=TASKS[task].eyes)
-    oracle = "train.oracle.return" in seeds[0]
+    oracle, ours = "train.oracle.return" in seeds[0], TASKS[task].world in WORLDS
     for band, label, mark in (("train", "in", ">= 0.95"), ("beyond", "beyond", ">= 0.9")):
-
-        def of(policy, what, learner, band=band):
-            """Of the seeds that have a ``learner``: what a policy found in the episodes that are no gift."""
-            found = [
-                (seed[f"{band}.{policy}.{what}"], seed[f"{band}.no-op.success"]) for seed in having(f"{band}.{learner}.return")
-            ]
-            return [one[~solved] if len(one) == len(solved) else one for one, solved in found]
-
-        def having(key):
-            return [seed for seed in seeds if key in seed]
-
         for policy in (key.split(".")[1] for key in seeds[0] if key.startswith(f"{band}.") and key.endswith(".return")):
-            earned = of(policy, "return", policy)
-            reports.append(row(f"return.{policy}.{label}", [(one,) for one in earned], np.mean))
-            if not oracle:
-                continue
-            reports.append(row(f"success.{policy}.{label}", [(won,) for won in of(policy, "success", policy)], np.mean))
-            if policy in ("dream", "told", "hidden", "selected_by_truth", "penalised", "unpenalised"):
-                triples = list(zip(earned, *(of(one, "return", policy) for one in ("random", "oracle"))))
+            learners = [seed for seed in seeds if f"{band}.{policy}.return" in seed]
+            earned = [unsolved(seed, band, policy, "return") for seed in learners]
+            if policy != "oracle" or ours:
+                reports.append(row(f"return.{policy}.{label}", [(one,) for one in earned], np.mean))
+            if ours:
+                won = [(unsolved(seed, band, policy, "success"),) for seed in learners]
+                reports.append(row(f"success.{policy}.{label}", won, np.mean))
+            if oracle and policy in ("dream", "told", "hidden", "selected_by_truth", "penalised", "unpenalised"):
+                ends = [[unsolved(seed, band, one, "return") for one in ("random", "oracle")] for seed in learners]
                 name, asked = ("return_ratio", mark) if policy == "dream" else (f"return_ratio.{policy}", "")
-                reports.append(row(f"{name}.{label}", triples, return_ratio, mark=asked))
-    if not oracle:
+                reports.append(row(f"{name}.{label}", [(one, *two) for one, two in zip(earned, ends)], return_ratio, mark=asked))
+    if not ours:
         earned = [(seed["train.dream.return"],) for seed in seeds]
         reports.append(row("return", earned, np.mean, mark=MARKS.get(task, "")))
     return reports + gap_reports(row, seeds, oracle) + other_reports(row, seeds)
@@ -54,8 +56,17 @@ def mean_there(values: np.ndarray) -> float:
     return float(there.mean()) if len(there) else np.nan
 
 
+def linked(one: np.ndarray, other: np.ndarray) -> float:
+    """Rank correlation over the episodes that have both numbers; NaN where it has no meaning."""
+    there = np.isfinite(one) & np.isfinite(other)
+    one, other = one[there], other[there]
+    return float(spearmanr(one, other).statistic) if len(one) and np.ptp(one) and np.ptp(other) else np.nan
+
+
 def gap_reports(row, seeds: list[dict], oracle: bool) -> list[Report]:
-    """Dream return less true return of the same starts, as a share of the way from random to the best known; the detector."""
+    """Dream return less true return of the same starts, as a share of the way from random to the best known (where none is, to
+    what the policy itself earned); the detector.
+    """
     best = "oracle" if oracle else "dream"
 
     def pair(start):
@@ -95,12 +106,17 @@ def other_reports(row, seeds: list[dict]) -> list[Report]:
     for band, label in (("train", "in"), ("beyond", "beyond")):
         if f"{band}.g_error" in seeds[0]:
             pairs = [(seed[f"{band}.g_error"], seed[f"{band}.dream.return"]) for seed in seeds if f"{band}.g_error" in seed]
-            reports.append(row(f"return_by_g_error.{label}", pairs, lambda error, earned: spearmanr(error, earned).statistic))
+            reports.append(row(f"return_by_g_error.{label}", pairs, linked))
+    if "novelty.planner" in seeds[0]:
+        pairs = [(seed["novelty.planner"], seed["train.planner.return"]) for seed in seeds]
+        reports.append(row("novelty.planner_return", pairs, linked))
     for start in ("novelty.", "goal."):
         for key in (key for key in seeds[0] if key.startswith(start)):
             reports.append(row(key, [(seed[key],) for seed in seeds], mean_there, unit="px" if start == "novelty." else "m"))
     if "contact.score" in seeds[0]:
-        for name, key, mark in (("contact_auroc", "score", ">= 0.95"), ("contact_auroc.shuffled", "shuffled", "")):
-            read = [tuple(seed[f"contact.{part}"] for part in ("label", "valid", key)) for seed in seeds]
-            reports.append(row(name, read, contact_auroc, mark=mark))
+        for key in (key.removeprefix("contact.") for key in seeds[0] if key.startswith("contact.")):
+            if key not in ("label", "valid"):
+                name, mark = ("contact_auroc", ">= 0.95") if key == "score" else (f"contact_auroc.{key}", "")
+                read = [tuple(seed[f"contact.{part}"] for part in ("label", "valid", key)) for seed in seeds]
+                reports.append(row(name, read, contact_auroc, mark=mark))
     return reports

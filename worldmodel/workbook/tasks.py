@@ -29,7 +29,8 @@ APART = {"apart": True}  # not where what matters is found at once, for to look 
 ALL_MOVES = {"steady": 0.0}  # no weight on what stays within a clip; Reacher's target does, and was found neither way
 # Where bodies are pushed to and fro no path is straight, and a pole leans by a pixel or two. A few hundred falls are soon
 # known by heart.
-LEANING = APART | ALL_MOVES | {"straighten": 0.0, "noise": 2.0, "weight_decay": 0.1}
+LEANING = APART | ALL_MOVES | {"straighten": 0.0, "noise": 2.0, "find_decay": 0.1, "predict_decay": 0.1}
+CONTACT = {"straighten_from": 0.5, "predict_decay": 0.3}  # what jerks must be seen sharply first, and bounces are few
 BALANCE = {"change": 0.3, "feedback": 10.0}  # where pushes that are held for long soon end an episode
 
 
@@ -86,7 +87,7 @@ TASKS = {
     task.name: task
     for task in (
         Task("lander", 600, 48, priced=True),
-        Task("catcher", 416, 48, fit=APART | {"straighten_from": 0.5}, blur=0.0),  # what jerks must first be seen sharply
+        Task("catcher", 416, 48, fit=APART | CONTACT, blur=0.0),
         Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, discount=0.98),
         Task("CartPole-v1", 860, 40, {}, BALANCE, LEANING | {"level": 0.99}, constants=0),  # its pole is thin and pale
         Task("InvertedPendulum-v5", 860, 40, {"share": 0.1}, BALANCE, LEANING, constants=0),
@@ -187,16 +188,24 @@ class Pupil:
         return found
 
     def plan(self) -> dict[str, np.ndarray]:
-        """A planner in the true world: what it earns, and how far in px its paths are from all logged ones."""
-        episodes = self.few
-        model, view = self.model, control.Observed(self.task.env(episodes), self.model)
-        planner = control.Planner(partial(control.foresee, model), model.config.actions, control.PlanConfig(seed=self.seed))
-        played = control.run_episodes(view, lambda _: planner.act(view.state, episodes).numpy(), self.seed, keep=True)
+        """Planners in the true world: what they earn (CEM; in a few seeds its kin as well), and how far in px the paths of the
+        first are from all logged ones."""
+        episodes, model = self.few, self.model
+        view = control.Observed(self.task.env(episodes), model)
+
+        def played(method):
+            config = control.PlanConfig(method, seed=self.seed)
+            planner = control.Planner(partial(control.foresee, model), model.config.actions, config)
+            return control.run_episodes(view, lambda _: planner.act(view.state, episodes).numpy(), self.seed, keep=True)
+
+        first, found = played("cem"), {}
+        others = {f"planner_{method}": played(method) for method in ("icem", "mppi") if self.seed < self.scale.few}
+        for name, outcome in ({"planner": first} | others).items():
+            found |= {f"train.{name}.return": outcome.returns, f"train.{name}.success": outcome.success}
         log, valid = (self.log[name].numpy(force=True) for name in ("points", "valid"))
         some, px = generator(self.seed, 11).permutation(len(log))[:episodes], model.config.size / 2
-        return {
-            "train.planner.return": played.returns, "train.planner.success": played.success,
-            "novelty.planner": px * evaluation.novelty(played.seen[..., : log.shape[-1]], played.valid, log, valid),
+        return found | {
+            "novelty.planner": px * evaluation.novelty(first.seen[..., : log.shape[-1]], first.valid, log, valid),
             "novelty.log": px * evaluation.novelty(log[some], valid[some], log, valid, own=some),
         }  # fmt: skip
 
@@ -219,11 +228,8 @@ class Pupil:
         ):
             view.reset(seed=self.seed)
             place = env.world.draw("train", episodes, generator(self.seed, 12))[1]["position"]
-            act, far, going = (
-                acting(self.model.encode(env.picture(position=place)[:, None])[0][:, 0]),
-                [],
-                np.ones(episodes, bool),
-            )
+            goal = self.model.encode(env.picture(position=place)[:, None])[0][:, 0]
+            act, far, going = acting(goal), [], np.ones(episodes, bool)
             for _ in range(steps):
                 far.append(np.where(going, np.linalg.norm(env.state["position"] - place, axis=1), env.world.law.box))
                 *_, ended, cut, _ = view.step(act())
