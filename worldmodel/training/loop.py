@@ -63,20 +63,9 @@ class FitConfig:
 
     def __post_init__(self):
         check_config(self, find_steps=(0, 1e7), predict_steps=(0, 1e7), find_clips=(1, 1e5), predict_clips=(1, 1e5))
-        check_config(
-            self, find_frames=(4, 1e4), find_rate=(0, 1), predict_rate=(0, 1), straighten=(0, 1e3), steady=(0, 1e3), stir=(0, 1e3)
-        )
-        check_config(
-            self,
-            starts=(1, 1e4),
-            horizon=(1, 1e3),
-            save_every=(1, 1e7),
-            seed=(0, 2**31),
-            find_decay=(0, 1),
-            predict_decay=(0, 1),
-            flicker=(0, 1),
-        )
-        check_config(self, straighten_from=(0, 1), level=(0, 1), noise=(0, 16))
+        check_config(self, find_frames=(4, 1e4), find_rate=(0, 1), predict_rate=(0, 1), find_decay=(0, 1), predict_decay=(0, 1))
+        check_config(self, straighten=(0, 1e3), steady=(0, 1e3), stir=(0, 1e3), flicker=(0, 1), starts=(1, 1e4), horizon=(1, 1e3))
+        check_config(self, save_every=(1, 1e7), seed=(0, 2**31), straighten_from=(0, 1), level=(0, 1), noise=(0, 16))
 
     @property
     def steps(self) -> int:
