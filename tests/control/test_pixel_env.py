@@ -76,9 +76,9 @@ def test_quicker_drawing_leaves_every_byte_as_it_was(name):
 def test_a_reset_of_some_starts_these_alone():
     env = named("Pendulum-v1", num_envs=2)
     frames = env.step(np.ones((2, 1)))[0]
-    told, env.over = env.told[0].copy(), np.array([False, True])
+    native, env.over = env.native[0].copy(), np.array([False, True])
     seen, _ = env.reset(options={"reset_mask": np.array([False, True])})
-    np.testing.assert_array_equal(env.told[0], told)
+    np.testing.assert_array_equal(env.native[0], native)
     assert (seen != frames).any((1, 2, 3)).tolist() == [False, True] and not env.over.any()
     assert env.envs[1].unwrapped.last_u is None and env.envs[1]._elapsed_steps == 0
 
@@ -120,18 +120,18 @@ def test_held_actions_stay_in_range_and_change_now_and_then():
 
 
 def test_with_feedback_an_action_is_linear_in_what_is_told_and_another_way_after_every_reset():
-    env = SimpleNamespace(action_space=gym.spaces.Box(-1, 1, (3, 2)), told=[np.zeros(4) for _ in range(3)])
+    env = SimpleNamespace(action_space=gym.spaces.Box(-1, 1, (3, 2)), native=[np.zeros(4) for _ in range(3)])
     wander = Wander(env, change=0.0, feedback=1e-3)  # held actions stay as they are
     held, responses = wander(None), []
     for _ in range(2):
         for scale in (1, 2):
-            for told in env.told:
-                told[:] = scale * np.array([1.0, 0.0, 0.0, 2.0])
+            for native in env.native:
+                native[:] = scale * np.array([1.0, 0.0, 0.0, 2.0])
             responses.append(wander(None) - held)
-        env.told = [np.zeros(4) for _ in range(3)]
+        env.native = [np.zeros(4) for _ in range(3)]
     one, twice, other, other_twice = responses
     np.testing.assert_allclose(twice, 2 * one)
     np.testing.assert_allclose(other_twice, 2 * other)
     assert (one != other).all() and (one[0] != one[1]).all()
-    env.told = [np.full(4, 1e6) for _ in range(3)]
+    env.native = [np.full(4, 1e6) for _ in range(3)]
     assert (np.abs(wander(None)) == 1).all()

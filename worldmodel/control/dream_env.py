@@ -99,10 +99,11 @@ class DreamEnv(VectorEnv):
 
     @torch.no_grad()
     def step(self, actions):
-        """As in Gymnasium. What is likelier happens: an end, and its reward, or none.
+        """As in Gymnasium; the episode ends where the model holds an end to be likelier than none.
 
-        ``info`` has the soft forms, (N,): ``end_probability``, and ``expected_reward`` of an end that may or may not be. Who sums
-        these up must count each as far as no end has come before; or to hover where half an end is paid would pay in every frame.
+        ``info`` has the probability itself, ``end_probability`` (N,), and the ``expected_reward`` (N,) under it. A sum of these
+        must weight each by the probability that no end has come before: else hovering, where half an end is paid, would pay in
+        every frame.
         """
         if self.state is None:
             raise ConfigError("reset the environment before the first step")

@@ -29,7 +29,7 @@ class PixelEnv(VectorEnv):
     """Observations are grey frames uint8 (N, S, S, 1), averaged down; actions (N, A) in [-1, 1] are stretched to the world's own.
 
     Of two discrete actions the sign chooses, and ``info`` has as ``action`` what was done: -1 or 1. As in `PhysicsEnv`, the
-    step after an end starts the next episode, and a reset with a ``reset_mask`` starts some of them. ``told`` holds what the
+    step after an end starts the next episode, and a reset with a ``reset_mask`` starts some of them. ``native`` holds what the
     world itself would have had its agents see.
     """
 
@@ -68,10 +68,10 @@ class PixelEnv(VectorEnv):
         if options and "reset_mask" in options:
             fresh = options["reset_mask"]
             for number in np.nonzero(fresh)[0]:
-                self.told[number], _ = self.envs[number].reset()
+                self.native[number], _ = self.envs[number].reset()
             self.over = self.over & ~fresh
         else:
-            self.told = [env.reset(seed=int(self.np_random.integers(2**31)))[0] for env in self.envs]
+            self.native = [env.reset(seed=int(self.np_random.integers(2**31)))[0] for env in self.envs]
             self.over = np.zeros(self.num_envs, bool)
         return self._look(), {}
 
@@ -82,10 +82,10 @@ class PixelEnv(VectorEnv):
         reward, terminated, truncated = np.zeros(self.num_envs), *np.zeros((2, self.num_envs), bool)
         for number, env in enumerate(self.envs):
             if fresh[number]:
-                self.told[number], _ = env.reset()
+                self.native[number], _ = env.reset()
             else:
                 step = env.step(self._own(actions[number]))
-                self.told[number], reward[number], terminated[number], truncated[number], _ = step
+                self.native[number], reward[number], terminated[number], truncated[number], _ = step
         self.over = terminated | truncated
         return self._look(), reward, terminated, truncated, {"success": np.zeros(self.num_envs, bool), "action": actions}
 
@@ -179,7 +179,7 @@ class Wander:
     """
 
     def __init__(self, env: PixelEnv, seed: int = 0, change: float = 0.15, feedback: float = 0.0):
-        self.env, self.rng, self.change, self.feedback, self.told = env, np.random.default_rng(seed), change, feedback, None
+        self.env, self.rng, self.change, self.feedback, self.native = env, np.random.default_rng(seed), change, feedback, None
         self.held = self.rng.uniform(-1, 1, env.action_space.shape)
 
     def __call__(self, _) -> np.ndarray:
@@ -187,7 +187,7 @@ class Wander:
         self.held = np.where(new, self.rng.uniform(-1, 1, self.held.shape), self.held)
         if not self.feedback:
             return self.held
-        if self.told is not self.env.told:  # a reset of all makes a new list
-            self.told = self.env.told
-            self.gain = self.feedback * self.rng.standard_normal((*self.held.shape, len(self.told[0])))
-        return np.clip(self.held + np.einsum("nak,nk->na", self.gain, self.told), -1, 1)
+        if self.native is not self.env.native:  # a reset of all makes a new list
+            self.native = self.env.native
+            self.gain = self.feedback * self.rng.standard_normal((*self.held.shape, len(self.native[0])))
+        return np.clip(self.held + np.einsum("nak,nk->na", self.gain, self.native), -1, 1)

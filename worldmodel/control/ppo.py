@@ -52,7 +52,7 @@ class OwnState(PixelEnv):
         _told_in_numbers(self, self.envs[0].observation_space.shape[0])
 
     def _look(self):
-        return np.stack(self.told).astype(np.float32)
+        return np.stack(self.native).astype(np.float32)
 
 
 def _told_in_numbers(env, size):

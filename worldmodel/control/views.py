@@ -1,4 +1,4 @@
-"""Views of a vector environment: through a model's eyes, with another thing told than was believed, and as a single one."""
+"""Views of a vector environment: through a model's eyes, with what is believed replaced, and as a single environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worlds to act in, and a recorded seed of each: learn it from a log, act in its dream, see what is true of that."""
+"""The worlds to act in, and a recorded seed of each: learn it from a log, act in its dream, and measure what holds in truth."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ STANDARD = (9.81, 5.0)  # m/s^2: a policy that is told g gets it less the first,
 
 # Seen from above, from as near as shows all of Reacher-v5 (MuJoCo's names); by itself it is seen aslant, and small.
 ABOVE = {"trackbodyid": -1, "type": 0, "distance": 0.62, "elevation": -90.0, "azimuth": 90.0}
-APART = {"apart": True}  # not where what matters is found at once, for to look elsewhere then costs sharpness
-ALL_MOVES = {"steady": 0.0}  # no weight on what stays within a clip; Reacher's target does, and was found neither way
+APART = {"apart": True}  # only where what matters is not found at once: to look elsewhere costs sharpness
+ALL_MOVES = {"steady": 0.0}  # no weight on what stays within a clip; Reacher's target does, but with it the arm is a blur
 # Where bodies are pushed to and fro no path is straight, and a pole leans by a pixel or two. A few hundred falls are soon
 # known by heart.
 LEANING = APART | ALL_MOVES | {"straighten": 0.0, "noise": 2.0, "find_decay": 0.1, "predict_decay": 0.1}
