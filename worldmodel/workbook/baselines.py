@@ -15,8 +15,7 @@ from .keeping import keep
 from .scales import Scale
 from .tasks import TASKS
 
-VIEWS = ("pixels", "state")
-BASELINES = {f"{task}-ppo-{view}": (task, view) for task in ("lander", "pendulum_v1") for view in VIEWS}
+BASELINES = {f"{task}-ppo-{view}": (task, view) for task in ("lander", "pendulum_v1") for view in ("pixels", "state")}
 
 
 def run_baseline(name: str, seed: int, scale: Scale, root, out: Path, progress: bool = True) -> dict[str, np.ndarray]:
