@@ -1,8 +1,8 @@
 """PPO (Schulman et al. 2017) in the true world, by stable-baselines3: what learning costs without a model.
 
 It gets what a dream's policy gets, pictures and rewards, or, as a bound, the true state. Its settings were tried with seed 100:
-from the pixels of `lander` five, up to 40,000 frames, of which the best is kept (a higher rate, a reward for staying undecided); on
-the state of Pendulum-v1 three, of which the best is kept, and used from its pixels as well: those of RL Baselines3 Zoo.
+from the pixels of `lander` five, up to 40,000 frames, of which the best is kept (a higher rate, a reward for staying undecided);
+on the state of Pendulum-v1 three, of which the best is kept, and used from its pixels as well: those of RL Baselines3 Zoo.
 """
 
 from __future__ import annotations
