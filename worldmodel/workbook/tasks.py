@@ -87,7 +87,7 @@ TASKS = {
     task.name: task
     for task in (
         Task("lander", 600, 48, priced=True),
-        Task("catcher", 416, 48, fit=APART | CONTACT, blur=0.0),
+        Task("catcher", 416, 48, fit=APART | CONTACT, blur=0.0, priced=True),
         Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, discount=0.98),
         Task("CartPole-v1", 860, 40, {}, BALANCE, LEANING | {"level": 0.99}, constants=0),  # its pole is thin and pale
         Task("InvertedPendulum-v5", 860, 40, {"share": 0.1}, BALANCE, LEANING, constants=0),
