@@ -51,7 +51,7 @@ def peer(model, clips: int, length: int, repeats: int = 5) -> float:
     times = []
     for _ in range(repeats + 1):
         started = time.perf_counter()
-        with torch.autocast(DEVICE, torch.bfloat16, enabled=BF16):
+        with torch.autocast(DEVICE.split(":")[0], torch.bfloat16, enabled=BF16):
             loss = model.loss(frames, actions)
         optimizer.zero_grad()
         loss.backward()

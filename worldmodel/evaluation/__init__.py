@@ -3,7 +3,7 @@
 from .causal import ASKED, counts, gravity_direction, log_direction, slope, steer
 from .constants import CONSTANTS, constants_reports, read_world
 from .contact import contact_auroc, read_contacts
-from .detector import explained, gap_where_real, tell_dreams, told_apart
+from .detector import explained, gap_where_real, rank_correlation, tell_dreams, told_apart
 from .dimension import PENDULUMS, dimension_reports, latent_dimension
 from .efficiency import efficiency_reports, read_in_flight
 from .extrapolation import DEGREE, extrapolate, extrapolation_reports, phyworld_sets
@@ -35,7 +35,7 @@ __all__ = [
     "efficiency_reports", "explained", "extrapolate", "extrapolation_reports", "fall_freely", "fall_reports", "fly_on",
     "gap_where_real", "gravity_direction", "imagine_frames", "latent_dimension", "law_reports", "learn_surprise",
     "log_direction", "missed", "novelty", "one_way", "open_loop_error", "open_sets", "oracle", "phyworld_sets", "pixel_error",
-    "push", "read_constants", "read_contacts", "read_controls", "read_in_flight", "read_latent_actions", "read_pixels",
-    "read_sorted_positions", "read_untrained", "read_world", "recover_law", "rows_of", "score_changes", "slope", "steer",
+    "push", "rank_correlation", "read_constants", "read_contacts", "read_controls", "read_in_flight", "read_latent_actions",
+    "read_pixels", "read_sorted_positions", "read_untrained", "read_world", "recover_law", "rows_of", "score_changes", "slope", "steer",
     "summarise", "surprise_reports", "tell_dreams", "told_apart", "transfer_reports", "violate",
 ]  # fmt: skip

@@ -56,9 +56,14 @@ def explained(score: np.ndarray, true_return: np.ndarray, dream_return: np.ndarr
 
     NaN where one of them is the same throughout, or no dream lasted long enough to be looked at.
     """
-    there = np.isfinite(score)
-    look, off = score[there], np.abs(dream_return - true_return)[there]
-    return float(spearmanr(look, off).statistic) if len(look) and np.ptp(look) and np.ptp(off) else np.nan
+    return rank_correlation(score, np.abs(dream_return - true_return))
+
+
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Spearman's, over the episodes that have both numbers; NaN where it has no meaning."""
+    there = np.isfinite(one) & np.isfinite(other)
+    one, other = one[there], other[there]
+    return float(spearmanr(one, other).statistic) if len(one) and np.ptp(one) and np.ptp(other) else np.nan
 
 
 def gap_where_real(score: np.ndarray, true_return: np.ndarray, dream_return: np.ndarray) -> tuple[float, float]:

@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from .. import control, evaluation, training
 from ..probing import Report
 from ..settings import choose_device, generator
 from .keeping import keep
-from .reports import unsolved
+from .reports import counted
 from .scales import Scale
 from .tasks import TASKS, Pupil, run_task
 
@@ -41,7 +42,8 @@ def latent_actions_seed(task: str, seed: int, scale: Scale, root, out: Path, pro
     fit = replace(fit, find_steps=0, predict_steps=round(STEPS * fit.predict_steps))
     relabelled = videos.with_actions(found.values)
     model = training.fit(relabelled, fit, eyes.config, out / f"{task}-{seed}-latent", progress=progress, eyes=eyes)
-    pupil = Pupil(TASKS[task], seed, scale, model.requires_grad_(False), relabelled)
+    log["actions"] = torch.from_numpy(found.values).to(model.device)
+    pupil = Pupil(TASKS[task], seed, scale, model.requires_grad_(False), relabelled, log)
     policy = pupil.learn(pupil.practice(), progress=progress)
     control.save_policy(policy, out / f"{task}-{seed}-latent-policy")
 
@@ -89,9 +91,9 @@ def latent_actions_reports(task: str, seeds: list[dict], preset: str = "full") -
             reports.append(row(f"push.{k}.code{code}", moves, push, unit="px/frame^2"))
     for band, label in (("train", "in"), ("beyond", "beyond")):
         for name in ("given", *(f"n{count}" for count in LABELS), "shuffled"):
-            triples = [tuple(unsolved(seed, band, one, "return") for one in (name, "random", "oracle")) for seed in seeds]
+            triples = [tuple(counted(seed, band, one, "return") for one in (name, "random", "oracle")) for seed in seeds]
             reports.append(row(f"return_ratio.{label}.{name}", triples, control.return_ratio))
-            won = [(unsolved(seed, band, name, "success"),) for seed in seeds]
+            won = [(counted(seed, band, name, "success"),) for seed in seeds]
             reports.append(row(f"success.{label}.{name}", won, np.mean))
     return reports
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from ..control import return_ratio
-from ..evaluation import contact_auroc, explained, gap_where_real, rows_of, told_apart
+from ..evaluation import contact_auroc, explained, gap_where_real, rank_correlation, rows_of, told_apart
 from ..physics import WORLDS
 from ..probing import Report
 from .tasks import TASKS
@@ -15,7 +14,7 @@ MARKS = {"pendulum_v1": ">= -200"}  # of the mean return, where nothing better i
 MOST = {"cart_pole_v1": 500.0, "inverted_pendulum_v5": 1000.0}  # what a world pays at most: 1 for every step to its limit
 
 
-def unsolved(seed: dict, band: str, policy: str, what: str) -> np.ndarray:
+def counted(seed: dict, band: str, policy: str, what: str) -> np.ndarray:
     """``BAND.POLICY.WHAT`` of the episodes that are no gift: doing nothing does not succeed there."""
     found, gift = seed[f"{band}.{policy}.{what}"], seed.get(f"{band}.no-op.success", np.zeros(0, bool))
     return found[~gift] if len(found) == len(gift) else found
@@ -34,14 +33,14 @@ def control_reports(task: str, seeds: list[dict], preset: str = "full") -> list[
     for band, label, mark in (("train", "in", ">= 0.95"), ("beyond", "beyond", ">= 0.9")):
         for policy in (key.split(".")[1] for key in seeds[0] if key.startswith(f"{band}.") and key.endswith(".return")):
             learners = [seed for seed in seeds if f"{band}.{policy}.return" in seed]
-            earned = [unsolved(seed, band, policy, "return") for seed in learners]
+            earned = [counted(seed, band, policy, "return") for seed in learners]
             if policy != "oracle" or ours:
                 reports.append(row(f"return.{policy}.{label}", [(one,) for one in earned], np.mean))
             if ours:
-                won = [(unsolved(seed, band, policy, "success"),) for seed in learners]
+                won = [(counted(seed, band, policy, "success"),) for seed in learners]
                 reports.append(row(f"success.{policy}.{label}", won, np.mean))
             if oracle and policy in ("dream", "told", "hidden", "selected_by_truth", "penalised", "unpenalised"):
-                ends = [[unsolved(seed, band, one, "return") for one in ("random", "oracle")] for seed in learners]
+                ends = [[counted(seed, band, one, "return") for one in ("random", "oracle")] for seed in learners]
                 name, asked = ("return_ratio", mark) if policy == "dream" else (f"return_ratio.{policy}", "")
                 reports.append(row(f"{name}.{label}", [(one, *two) for one, two in zip(earned, ends)], return_ratio, mark=asked))
     if not ours:
@@ -54,13 +53,6 @@ def mean_there(values: np.ndarray) -> float:
     """The mean of what is a number; NaN where none is."""
     there = values[np.isfinite(values)]
     return float(there.mean()) if len(there) else np.nan
-
-
-def linked(one: np.ndarray, other: np.ndarray) -> float:
-    """Rank correlation over the episodes that have both numbers; NaN where it has no meaning."""
-    there = np.isfinite(one) & np.isfinite(other)
-    one, other = one[there], other[there]
-    return float(spearmanr(one, other).statistic) if len(one) and np.ptp(one) and np.ptp(other) else np.nan
 
 
 def gap_reports(row, seeds: list[dict], oracle: bool) -> list[Report]:
@@ -106,10 +98,10 @@ def other_reports(row, seeds: list[dict]) -> list[Report]:
     for band, label in (("train", "in"), ("beyond", "beyond")):
         if f"{band}.g_error" in seeds[0]:
             pairs = [(seed[f"{band}.g_error"], seed[f"{band}.dream.return"]) for seed in seeds if f"{band}.g_error" in seed]
-            reports.append(row(f"return_by_g_error.{label}", pairs, linked))
+            reports.append(row(f"return_by_g_error.{label}", pairs, rank_correlation))
     if "novelty.planner" in seeds[0]:
         pairs = [(seed["novelty.planner"], seed["train.planner.return"]) for seed in seeds]
-        reports.append(row("novelty.planner_return", pairs, linked))
+        reports.append(row("novelty.planner_return", pairs, rank_correlation))
     for start in ("novelty.", "goal."):
         for key in (key for key in seeds[0] if key.startswith(start)):
             reports.append(row(key, [(seed[key],) for seed in seeds], mean_there, unit="px" if start == "novelty." else "m"))

@@ -99,9 +99,10 @@ TASKS = {
 class Pupil:
     """One seed's world model and log, and how it learns to act and is examined."""
 
-    def __init__(self, task: Task, seed: int, scale: Scale, model: WorldModel, videos: Videos):
+    def __init__(self, task: Task, seed: int, scale: Scale, model: WorldModel, videos: Videos, log: dict | None = None):
+        """``log`` is what `encode_all` made of the videos, where that is at hand."""
         self.task, self.seed, self.scale, self.model, self.videos = task, seed, scale, model, videos
-        self.log = training.encode_all(model, videos)
+        self.log = log or training.encode_all(model, videos)
         ours = task.world in WORLDS
         self.limit = WORLDS[task.world].law.limit if ours else gym.spec(task.world).max_episode_steps
         self.episodes = scale.episodes if ours else scale.episodes // 20
