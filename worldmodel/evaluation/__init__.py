@@ -36,6 +36,6 @@ __all__ = [
     "gap_where_real", "gravity_direction", "imagine_frames", "latent_dimension", "law_reports", "learn_surprise",
     "log_direction", "missed", "novelty", "one_way", "open_loop_error", "open_sets", "oracle", "phyworld_sets", "pixel_error",
     "push", "rank_correlation", "read_constants", "read_contacts", "read_controls", "read_in_flight", "read_latent_actions",
-    "read_pixels", "read_sorted_positions", "read_untrained", "read_world", "recover_law", "rows_of", "score_changes", "slope", "steer",
-    "summarise", "surprise_reports", "tell_dreams", "told_apart", "transfer_reports", "violate",
+    "read_pixels", "read_sorted_positions", "read_untrained", "read_world", "recover_law", "rows_of", "score_changes", "slope",
+    "steer", "summarise", "surprise_reports", "tell_dreams", "told_apart", "transfer_reports", "violate",
 ]  # fmt: skip
