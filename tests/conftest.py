@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import os
+from dataclasses import replace
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("WORLDMODEL_DEVICE", "cpu")  # where the same seed gives the same bytes; `test_gpu` asks for the other
@@ -28,6 +29,16 @@ def sizes():
 @pytest.fixture(scope="session")
 def tiny_fit():
     return FIT
+
+
+@pytest.fixture(scope="session")
+def tiny_scale():
+    """The least that a recorded run can do: a few steps of everything, and two seeds of which one is of the few."""
+    from worldmodel import control
+    from worldmodel.workbook.scales import Scale
+
+    few_steps = replace(FIT, find_steps=3, predict_steps=3)
+    return Scale("tiny", few_steps, 60, few_steps, replace(control.QUICK, updates=2), 256, 1, 0.03, 1, 8, 0.02, 1, 200)
 
 
 @pytest.fixture(scope="session")

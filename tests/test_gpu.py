@@ -14,7 +14,6 @@ from worldmodel.model import Belief
 from worldmodel.settings import choose_device
 from worldmodel.videos import Film, film
 from worldmodel.workbook.latent_actions import run_latent_actions
-from worldmodel.workbook.scales import Scale
 from worldmodel.workbook.tasks import TASKS, Task
 
 loop = import_module("worldmodel.training.loop")
@@ -119,11 +118,10 @@ def test_a_dream_there_is_a_plain_environment_to_others(model, log):
     assert all(isinstance(value, (np.ndarray, np.generic)) for value in info.values())
 
 
-def test_a_whole_seed_with_actions_that_nobody_labelled(tiny_fit, folder, monkeypatch):
-    tiny = Scale("tiny", tiny_fit, 60, tiny_fit, replace(control.QUICK, updates=2), 64, 1, 0.03, 1, 8, 0.02, 1, 200)
+def test_a_whole_seed_with_actions_that_nobody_labelled(tiny_scale, folder, monkeypatch):
     monkeypatch.setitem(TASKS, "lander", Task("lander", 40, 24, priced=True))
     monkeypatch.setattr(training, "LatentActionConfig", partial(training.LatentActionConfig, steps=20))
-    found = run_latent_actions("lander", 0, tiny, folder / "data", folder / "runs", False)
+    found = run_latent_actions("lander", 0, tiny_scale, folder / "data", folder / "runs", False)
     assert all(isinstance(values, np.ndarray) for values in found.values())
 
 

@@ -62,6 +62,7 @@ DRAWN = {
     ),
     "trajectories": lambda: plots.trajectories(PATHS, 4.0, pad=np.linspace(0.8, 3.2, 5)),
     "one trajectory": lambda: plots.trajectories({"dream": PATHS["dream"][:1]}, 4.0, pad=[2.0]),
+    "frames": lambda: plots.returns_over_frames({"PPO on pixels": (1000 * K, 2 - 4 / K, 1 - 4 / K, 3 - 4 / K)}, {"oracle": 1.9}),
     "returns": lambda: plots.returns_over_training(np.arange(50), TIME_AND_LUCK),
 }
 

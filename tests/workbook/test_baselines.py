@@ -5,6 +5,7 @@ import pytest
 
 from worldmodel.evaluation import rows_of
 from worldmodel.workbook.baselines import baseline_reports, frames_multiple
+from worldmodel.workbook.figures import frames_figure
 
 
 def rows(earned, dream, idle=-1.0):
@@ -41,3 +42,12 @@ def test_a_rival_that_is_no_better_than_idleness_shows_nothing():
 def test_rows_are_named_by_the_frames_that_were_asked_for():
     names = {row.name for row in rows((0.0, 1.0, 2.0), 2.0)}
     assert {f"lander.control.return.ppo_pixels.{n}.{band}" for n in (20000, 60000, 200000) for band in ("in", "beyond")} <= names
+
+
+def test_the_figure_shows_the_intervals_that_the_rows_have():
+    reports = rows((0.0, 1.0, 2.0), 2.0)
+    axes = frames_figure("lander", reports).axes[0]
+    (band,) = (path.vertices for path in axes.collections[0].get_paths())
+    told = [row for row in reports if ".return.ppo_pixels." in row.name and row.name.endswith(".in")]
+    assert {*band[:, 1].round(6)} >= {round(value, 6) for row in told for value in (row.low, row.high)}
+    assert frames_figure("catcher", reports) is None

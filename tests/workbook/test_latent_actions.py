@@ -1,18 +1,13 @@
 """Actions nobody labelled, end to end at a tiny size: every row, with no look at a label but those of the bound steps."""
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 
-from worldmodel import control, training
+from worldmodel import training
 from worldmodel.workbook.latent_actions import LABELS, bindings_of, latent_actions_reports, run_latent_actions, steps_of
-from worldmodel.workbook.scales import Scale
 from worldmodel.workbook.tasks import TASKS, Task
-
-FIT = replace(training.QUICK, find_steps=3, predict_steps=4, find_clips=4, predict_clips=8)
-TINY = Scale("tiny", FIT, 60, FIT, replace(control.QUICK, updates=2), 256, 1, 0.03, 1, 8, 0.02, 1, 200)
 
 
 @pytest.fixture(scope="module")
@@ -21,16 +16,14 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(TASKS, "catcher", Task("catcher", 40, 24))
-        patch.setattr(training, "LatentActionConfig", partial(training.LatentActionConfig, steps=20))
-        yield patch
+def small(brief):
+    brief.setitem(TASKS, "catcher", Task("catcher", 40, 24))
+    brief.setattr(training, "LatentActionConfig", partial(training.LatentActionConfig, steps=20))
 
 
 @pytest.fixture(scope="module")
-def found(folder, small):
-    return [run_latent_actions("catcher", seed, TINY, folder / "data", folder, False) for seed in range(2)]
+def found(folder, small, tiny_scale):
+    return [run_latent_actions("catcher", seed, tiny_scale, folder / "data", folder, False) for seed in range(2)]
 
 
 def test_there_is_a_row_for_each_thing_told_and_each_way_to_act(found):
@@ -41,9 +34,9 @@ def test_there_is_a_row_for_each_thing_told_and_each_way_to_act(found):
     assert all(row.seeds == 2 and np.isfinite(row.value) for name, row in rows.items() if not name.startswith("push"))
 
 
-def test_a_second_call_does_nothing_again(found, folder, monkeypatch):
+def test_a_second_call_does_nothing_again(found, folder, tiny_scale, monkeypatch):
     monkeypatch.setattr(training, "infer_actions", lambda *_: pytest.fail("inferred again"))
-    again = run_latent_actions("catcher", 0, TINY, folder / "data", folder, False)
+    again = run_latent_actions("catcher", 0, tiny_scale, folder / "data", folder, False)
     assert all(np.array_equal(again[key], found[0][key]) for key in again)
 
 

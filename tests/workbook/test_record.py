@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from worldmodel import control, training
+from worldmodel import training
 from worldmodel.workbook import read_results
-from worldmodel.workbook.record import SCALES, TASKS, Scale, record
+from worldmodel.workbook.record import SCALES, TASKS, record
 
 NAMES = """ball.clean.A.r2.k20 ball.clean.A.relerr.earth.k8 ball.clean.A.relerr.beyond.k20 ball.clean.A.r2_restitution.k32
 ball.clean.B.r2.first ball.clean.B.r2.shuffled ball.clean.B.r2.shuffled_frames ball.clean.B.r2.untrained ball.clean.B.r2.pixels
@@ -18,15 +18,12 @@ RECORDED = ("ball-clean", "uniform-clean", "lander")  # all others take the same
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
+def recorded(tmp_path_factory, tiny_scale, brief):
     folder = tmp_path_factory.mktemp("recorded")
-    fit = replace(training.QUICK, find_steps=3, predict_steps=3, find_clips=4, predict_clips=8)
-    SCALES["tiny"] = Scale("tiny", fit, 60, fit, replace(control.QUICK, updates=2), 256, 1, 0.03, 1, 8, 0.02, 1, 200)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(TASKS, "lander", replace(TASKS["lander"], clips=60))
-        record("tiny", 2, RECORDED, folder / "data", folder / "runs", folder / "figures", progress=False)
-        yield folder
-    del SCALES["tiny"]
+    brief.setitem(SCALES, "tiny", tiny_scale)
+    brief.setitem(TASKS, "lander", replace(TASKS["lander"], clips=60))
+    record("tiny", 2, RECORDED, folder / "data", folder / "runs", folder / "figures", progress=False)
+    return folder
 
 
 def test_every_fixed_name_has_a_row_with_two_seeds(recorded):

@@ -8,7 +8,7 @@ import torch
 from ..physics import FRAMES_PER_SECOND, WORLDS
 from ..settings import generator
 from .dream_env import DreamEnv
-from .episodes import Outcome, run_episodes
+from .episodes import Outcome, as_array, run_episodes
 from .physics_env import PhysicsEnv
 from .pixel_env import PixelEnv
 from .views import Observed
@@ -72,9 +72,9 @@ def side_by_side(model, dreams: DreamEnv, act, env, seed: int, fork: int = 2) ->
         going, path, valid, returns = ~over, [], [], np.zeros(env.num_envs)
         while going.any():
             seen, *rest, _ = world.step(act(seen))
-            reward, terminated, truncated = (torch.as_tensor(value).numpy(force=True) for value in rest)
+            reward, terminated, truncated = (as_array(value) for value in rest)
             returns += np.where(going, reward, 0)
-            path.append(torch.as_tensor(seen).numpy(force=True)), valid.append(going)
+            path.append(as_array(seen)), valid.append(going)
             going = going & ~(terminated | truncated)
         played |= {f"{name}.features": np.stack(path, 1), f"{name}.valid": np.stack(valid, 1), f"{name}.return": returns}
     return played

@@ -29,11 +29,16 @@ def run_episodes(env, act, seed: int, keep: bool = False) -> Outcome:
     returns, success, over = np.zeros(n), np.zeros(n, bool), np.zeros(n, bool)
     while not over.all():
         if keep:
-            path.append(torch.as_tensor(observation).numpy(force=True).copy()), valid.append(~over)
+            path.append(as_array(observation).copy()), valid.append(~over)
         with torch.no_grad():
             observation, reward, terminated, truncated, info = env.step(act(observation))
-        reward, terminated, truncated = (torch.as_tensor(value).cpu().numpy() for value in (reward, terminated, truncated))
+        reward, terminated, truncated = (as_array(value) for value in (reward, terminated, truncated))
         returns += np.where(over, 0, reward)
         success |= np.asarray(info.get("success", np.zeros(n, bool))) & ~over
         over |= terminated | truncated
     return Outcome(returns, success, *(np.stack(kept, 1) for kept in (path, valid) if keep))
+
+
+def as_array(value) -> np.ndarray:
+    """As NumPy has it, from whatever device."""
+    return torch.as_tensor(value).numpy(force=True)

@@ -11,6 +11,7 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 
 from ..model import WorldModel
+from .episodes import as_array
 
 
 class Observed(VectorWrapper):
@@ -92,17 +93,12 @@ class SingleView(gym.Env):
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
         observation, _ = self.env.reset(seed=seed, options=options)
-        return _plain(observation[0]), {}
+        return as_array(observation[0]), {}
 
     def step(self, action):
         observation, reward, terminated, truncated, info = self.env.step(np.asarray(action, np.float32)[None])
-        info = {key: _plain(value)[0] for key, value in info.items() if not key.startswith("_")}
-        return _plain(observation[0]), float(reward[0]), bool(terminated[0]), bool(truncated[0]), info
+        info = {key: as_array(value)[0] for key, value in info.items() if not key.startswith("_")}
+        return as_array(observation[0]), float(reward[0]), bool(terminated[0]), bool(truncated[0]), info
 
     def render(self):
         return self.env.render()[0]
-
-
-def _plain(value) -> np.ndarray:
-    """As NumPy has it, from whatever device."""
-    return torch.as_tensor(value).numpy(force=True)

@@ -101,7 +101,8 @@ def returns_over_frames(learners: dict, levels: dict, title: str = "What does le
     """Return against true frames shown, of those who learn in the world, beside levels that others reach.
 
     Args:
-        learners: by name, frames (n,) and returns (n,). levels: by name, one return; drawn as lines across.
+        learners: by name, frames, returns, and the ends of their intervals, (n,) each. levels: by name, one return; drawn as a
+            line across.
 
     Returns:
         Figure.
@@ -109,8 +110,9 @@ def returns_over_frames(learners: dict, levels: dict, title: str = "What does le
     figure, axes = panel(title, "frames of the true world (number)", "return (reward per episode)")
     axes.set_xscale("log")
     labels = []
-    for (name, (frames, returns)), (colour, dash, marker) in zip(learners.items(), looks(len(learners))):
+    for (name, (frames, returns, low, high)), (colour, dash, marker) in zip(learners.items(), looks(len(learners))):
         axes.plot(frames, returns, color=colour, linestyle=dash, marker=marker)
+        axes.fill_between(frames, low, high, color=colour, alpha=0.18, linewidth=0)
         labels.append((name, (frames[-1], returns[-1]), colour))
     for name, level in levels.items():
         axes.axhline(level, color=QUIET, linewidth=1.1, linestyle=":")

@@ -194,14 +194,18 @@ def curve_figure(task: str, seeds: list[dict]):
 
 
 def frames_figure(task: str, reports: list[Report]):
-    """PPO's return against true frames, beside the dream's policy, which was shown none after the log."""
-    rows, learners = {report.name: report.value for report in reports}, {}
+    """PPO's return against true frames, with intervals, beside the dream's policy, which was shown none after the log."""
+    rows, learners = {report.name: report for report in reports}, {}
     for view in ("pixels", "state"):
         start = f"{task}.control.return.ppo_{view}."
-        found = sorted((int(name.split(".")[-2]), rows[name]) for name in rows if name.startswith(start) and name.endswith(".in"))
+        found = sorted(
+            (int(name.split(".")[-2]), row.value, row.low, row.high)
+            for name, row in rows.items()
+            if name.startswith(start) and name.endswith(".in")
+        )
         learners |= {f"PPO on {view}": np.array(found, float).T} if found else {}
     levels = {"the dream's policy": f"{task}.control.return.dream.in", "oracle": f"{task}.control.return.oracle.in"}
-    levels = {label: rows[name] for label, name in levels.items() if name in rows}
+    levels = {label: rows[name].value for label, name in levels.items() if name in rows}
     return plots.returns_over_frames(learners, levels, f"What does learning cost? ({task})") if learners else None
 
 
