@@ -8,8 +8,8 @@ from worldmodel.workbook.baselines import baseline_reports, frames_multiple
 from worldmodel.workbook.figures import frames_figure
 
 
-def rows(earned, dream, idle=-1.0):
-    """Rows of a dream's policy, of idleness, and of PPO at 20,000, 60,000 and 200,000 frames."""
+def rows(earned, dream, idle=-1.0, view="pixels"):
+    """Rows of a dream's policy, of idleness, and of PPO on a view at 20,000, 60,000 and 200,000 frames."""
     row = rows_of("lander.control", [{"seconds": 1.0}], "full")
     others = [row(f"return.{name}.in", [(np.full(4, value),)], np.mean) for name, value in (("dream", dream), ("no-op", idle))]
     seed = {
@@ -19,7 +19,7 @@ def rows(earned, dream, idle=-1.0):
     }
     for band in ("train", "beyond"):
         seed |= {f"returns.{band}": np.repeat(earned, 4).reshape(3, 4), f"success.{band}": np.zeros((3, 4), bool)}
-    return others + baseline_reports("lander-ppo-pixels", [seed])
+    return others + baseline_reports(f"lander-ppo-{view}", [seed])
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,14 @@ def rows(earned, dream, idle=-1.0):
 def test_the_multiple_and_what_kind_of_number_it_is(earned, multiple, word):
     (found,) = frames_multiple(rows(earned, dream=2.0), "lander")
     assert found.value == pytest.approx(multiple) and word in found.anchor and found.holds == (multiple >= 10)
+
+
+def test_what_is_told_the_state_has_a_row_of_its_own_and_no_mark():
+    reports = rows((0.0, 1.0, 3.0), dream=2.0, view="state")
+    assert frames_multiple(reports, "lander") == []
+    (found,) = frames_multiple(reports, "lander", view="state")
+    assert found.name == "lander.control.frames_vs_ppo_state" and found.holds is None
+    assert found.value == pytest.approx(3 * (200 / 60) ** 0.5)
 
 
 def test_a_rival_that_is_no_better_than_idleness_shows_nothing():

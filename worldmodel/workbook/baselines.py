@@ -10,7 +10,7 @@ import numpy as np
 from ..control import learn_ppo
 from ..evaluation import rows_of
 from ..physics import WORLDS
-from ..probing import Report
+from ..probing import Report, meets
 from .keeping import keep
 from .scales import Scale
 from .tasks import TASKS
@@ -41,13 +41,15 @@ def baseline_reports(name: str, seeds: list[dict], preset: str = "full") -> list
     return reports
 
 
-def frames_multiple(reports: list[Report], task: str, preset: str = "full") -> list[Report]:
-    """How many times the log's frames PPO needs from pixels for the dream's return: between its trials by a straight line in
-    the logarithm of frames. If it never gets there, the most that it was given: a lower bound, and marked so. No row if it did no
-    better than idleness at its best: such a rival shows nothing.
+def frames_multiple(reports: list[Report], task: str, preset: str = "full", view: str = "pixels") -> list[Report]:
+    """How many times the log's frames PPO needs from a view for the dream's return: between its trials by a straight line in
+    the logarithm of frames. Pixels have the mark; the state is more than the dream's policy is ever told.
+
+    If it never gets there, the most that it was given: a lower bound, and marked so. No row if it did no better than idleness
+    at its best: such a rival shows nothing.
     """
     rows = {report.name: report for report in reports}
-    dream, start = rows.get(f"{task}.control.return.dream.in"), f"{task}.control.return.ppo_pixels."
+    dream, start = rows.get(f"{task}.control.return.dream.in"), f"{task}.control.return.ppo_{view}."
     curve = sorted(
         (int(name.split(".")[-2]), row.value) for name, row in rows.items() if name.startswith(start) and name.endswith("in")
     )
@@ -64,5 +66,6 @@ def frames_multiple(reports: list[Report], task: str, preset: str = "full") -> l
         at = slice(reached[0] - 1, reached[0] + 1)
         multiple, how = np.exp(np.interp(dream.value, earned[at], np.log(frames[at]))) / frames[0], "between PPO's trials"
     seeds = min(dream.seeds, rows[f"{start}{int(frames[0])}.in"].seeds)
-    return [Report(f"{task}.control.frames_vs_ppo", float(multiple), np.nan, np.nan, seeds, len(curve), "1", ">= 10",
-                   bool(multiple >= 10), None, how, dream.model, preset, dream.seconds)]  # fmt: skip
+    name, mark = ("frames_vs_ppo", ">= 10") if view == "pixels" else (f"frames_vs_ppo_{view}", "")
+    return [Report(f"{task}.control.{name}", float(multiple), np.nan, np.nan, seeds, len(curve), "1", mark,
+                   meets(multiple, mark), None, how, dream.model, preset, dream.seconds)]  # fmt: skip

@@ -142,8 +142,8 @@ def record(
         write_results(reports, Path(figures) / "results.json")
     reports = read_results(Path(figures) / "results.json")[1]
     rivals = sorted({task for task, _ in BASELINES.values()})
-    for task in rivals:
-        write_results(frames_multiple(reports, task, preset), Path(figures) / "results.json")
+    for task, view in sorted(BASELINES.values()):
+        write_results(frames_multiple(reports, task, preset, view), Path(figures) / "results.json")
     drawn = table_figures(reports) | {f"{task}.control.frames": frames_figure(task, reports) for task in rivals}
     for name, figure in drawn.items():
         if figure is not None:
