@@ -33,7 +33,7 @@ def tiny_fit():
 
 @pytest.fixture(scope="session")
 def tiny_scale():
-    """The least that a recorded run can do: a few steps of everything, and two seeds of which one is of the few."""
+    """The least that a recorded run can do: a few steps of everything, and of its seeds only the first is one of the few."""
     from worldmodel import control
     from worldmodel.workbook.scales import Scale
 

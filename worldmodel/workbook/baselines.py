@@ -41,6 +41,13 @@ def baseline_reports(name: str, seeds: list[dict], preset: str = "full") -> list
     return reports
 
 
+def learning_curve(reports: list[Report], task: str, view: str) -> list[tuple[int, Report]]:
+    """PPO's returns in the training band: of each trial the frames that it had been shown, rising, and the row."""
+    start = f"{task}.control.return.ppo_{view}."
+    found = {row.name: row for row in reports if row.name.startswith(start) and row.name.endswith(".in")}
+    return sorted((int(name.split(".")[-2]), row) for name, row in found.items())
+
+
 def frames_multiple(reports: list[Report], task: str, preset: str = "full", view: str = "pixels") -> list[Report]:
     """How many times the log's frames PPO needs from a view for the dream's return: between its trials by a straight line in
     the logarithm of frames. Pixels have the mark; the state is more than the dream's policy is ever told.
@@ -49,23 +56,20 @@ def frames_multiple(reports: list[Report], task: str, preset: str = "full", view
     at its best: such a rival shows nothing.
     """
     rows = {report.name: report for report in reports}
-    dream, start = rows.get(f"{task}.control.return.dream.in"), f"{task}.control.return.ppo_{view}."
-    curve = sorted(
-        (int(name.split(".")[-2]), row.value) for name, row in rows.items() if name.startswith(start) and name.endswith("in")
-    )
-    idle = rows.get(f"{task}.control.return.no-op.in")
-    if dream is None or not curve or max(earned for _, earned in curve) <= idle.value:
+    dream, idle = (rows.get(f"{task}.control.return.{policy}.in") for policy in ("dream", "no-op"))
+    curve = learning_curve(reports, task, view)
+    if dream is None or not curve or max(row.value for _, row in curve) <= idle.value:
         return []
-    frames, earned = np.array(curve, float).T
+    frames, earned = np.array([(shown, row.value) for shown, row in curve]).T
     reached = np.nonzero(earned >= dream.value)[0]
     if not len(reached):
-        multiple, how = frames[-1] / frames[0], "a lower bound: PPO never got there"
+        multiple, how = frames[-1] / frames[0], "a lower bound: PPO never got there on average"
     elif reached[0] == 0:
         multiple, how = 1.0, "an upper bound: PPO was there at its first trial"
     else:
         at = slice(reached[0] - 1, reached[0] + 1)
         multiple, how = np.exp(np.interp(dream.value, earned[at], np.log(frames[at]))) / frames[0], "between PPO's trials"
-    seeds = min(dream.seeds, rows[f"{start}{int(frames[0])}.in"].seeds)
+    seeds = min(dream.seeds, curve[0][1].seeds)
     name, mark = ("frames_vs_ppo", ">= 10") if view == "pixels" else (f"frames_vs_ppo_{view}", "")
     return [Report(f"{task}.control.{name}", float(multiple), np.nan, np.nan, seeds, len(curve), "1", mark,
                    meets(multiple, mark), None, how, dream.model, preset, dream.seconds)]  # fmt: skip

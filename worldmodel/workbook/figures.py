@@ -12,6 +12,7 @@ from ..evaluation.reading import BANDS
 from ..physics import SCENES
 from ..probing import Report
 from ..videos import save_video
+from .baselines import learning_curve
 from .families import SECONDS
 
 
@@ -195,17 +196,12 @@ def curve_figure(task: str, seeds: list[dict]):
 
 def frames_figure(task: str, reports: list[Report]):
     """PPO's return against true frames, with intervals, beside the dream's policy, which was shown none after the log."""
-    rows, learners = {report.name: report for report in reports}, {}
+    rows, learners = {report.name: report.value for report in reports}, {}
     for view in ("pixels", "state"):
-        start = f"{task}.control.return.ppo_{view}."
-        found = sorted(
-            (int(name.split(".")[-2]), row.value, row.low, row.high)
-            for name, row in rows.items()
-            if name.startswith(start) and name.endswith(".in")
-        )
-        learners |= {f"PPO on {view}": np.array(found, float).T} if found else {}
+        found = [(frames, row.value, row.low, row.high) for frames, row in learning_curve(reports, task, view)]
+        learners |= {f"PPO on {view}": np.array(found).T} if found else {}
     levels = {"the dream's policy": f"{task}.control.return.dream.in", "oracle": f"{task}.control.return.oracle.in"}
-    levels = {label: rows[name].value for label, name in levels.items() if name in rows}
+    levels = {label: rows[name] for label, name in levels.items() if name in rows}
     return plots.returns_over_frames(learners, levels, f"What does learning cost? ({task})") if learners else None
 
 

@@ -141,9 +141,9 @@ def record(
                 dream_gif(training.load(out / f"{name}-0"), clips, figures, f"{name.replace('-', '.')}.dream")
         write_results(reports, Path(figures) / "results.json")
     reports = read_results(Path(figures) / "results.json")[1]
+    multiples = [row for task, view in BASELINES.values() for row in frames_multiple(reports, task, preset, view)]
+    write_results(multiples, Path(figures) / "results.json")
     rivals = sorted({task for task, _ in BASELINES.values()})
-    for task, view in sorted(BASELINES.values()):
-        write_results(frames_multiple(reports, task, preset, view), Path(figures) / "results.json")
     drawn = table_figures(reports) | {f"{task}.control.frames": frames_figure(task, reports) for task in rivals}
     for name, figure in drawn.items():
         if figure is not None:
