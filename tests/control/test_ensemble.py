@@ -1,5 +1,7 @@
 """Doubt: heads agree where the log has taught them, and disagree far from it; a penalised dream pays less there."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -31,14 +33,18 @@ def test_heads_see_different_clips_and_are_repeatable(taught, lander_model):
     assert not torch.equal(ensemble.weights[2][0], ensemble.weights[2][1])
 
 
-def test_a_penalised_dream_pays_less_by_what_is_doubted(taught, lander_model):
-    clips, ensemble = taught
-    plain, careful = (DreamEnv(lander_model, clips, 16, **more) for more in ({}, {"ensemble": ensemble, "penalty": 0.5}))
+@pytest.mark.parametrize("alike", [False, True], ids=["rewards that differ", "rewards all alike"])
+def test_a_penalised_dream_pays_less_by_what_is_doubted(taught, lander_model, alike):
+    (clips, ensemble), model = taught, copy.deepcopy(lander_model)
+    if alike:
+        model.outcome.logged[:2, 0] = torch.tensor([-0.7, 1e-3])  # as where each step costs the same
+    unit = 0.7 if alike else model.outcome.logged[1, 0]
+    plain, careful = (DreamEnv(model, clips, 16, **more) for more in ({}, {"ensemble": ensemble, "penalty": 0.5}))
     paid = []
     for env in (plain, careful):
         env.reset(seed=0)
         paid.append(env.step(np.zeros((16, 2)))[1])
     start = plain.reset(seed=0) and plain.state
-    due = 0.5 * lander_model.outcome.logged[1, 0] * (ensemble.doubt(start, torch.zeros(16, 2)) - 1).clamp(min=0)
-    torch.testing.assert_close(paid[0] - paid[1], due)
+    due = 0.5 * unit * (ensemble.doubt(start, torch.zeros(16, 2)) - 1).clamp(min=0)
+    torch.testing.assert_close(paid[0] - paid[1], due, atol=1e-6, rtol=1e-5)
     assert (due > 0).any()

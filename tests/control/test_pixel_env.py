@@ -53,6 +53,12 @@ def test_of_two_choices_the_sign_chooses():
     assert left < -0.1 and right > 0.1
 
 
+def test_in_a_negative_light_and_dark_are_exchanged():
+    seen, negative = (named("CartPole-v1", num_envs=2, negative=negative).reset(seed=1)[0] for negative in (False, True))
+    np.testing.assert_array_equal(negative, 255 - seen)
+    assert np.median(negative) == 0
+
+
 def test_a_picture_is_the_mean_of_what_is_rendered():
     env = named("Pendulum-v1")
     rendered = np.asarray(env.envs[0].render(), float) @ [0.299, 0.587, 0.114]

@@ -1,13 +1,14 @@
 """What training minimises: zero where it should be, blind to what it must not see."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from worldmodel.model import WorldModel, WorldModelConfig
-from worldmodel.model.objectives import find_loss, predict_loss, unsteadiness
+from worldmodel.model.objectives import SHIFT, TURN, crowded, find_loss, predict_loss, unsteadiness, wandering_off
 
 WIDTHS = {"encoder_width": 8, "decoder_width": 8, "dynamics_width": 16}
 SIZES = WorldModelConfig(size=16, points=2, anchors=1, vector=2, constants=3, **WIDTHS)
@@ -75,6 +76,61 @@ def test_points_are_painted_as_far_off_as_they_are_told_to_be_and_straightened_w
     plain, shifted = (find_loss(net, frames, frames[:, :1], 1.0, off=px) for px in (None, off))
     torch.testing.assert_close((painted[1] - painted[0]) * 16 / 2, off[:, [0, 3]], rtol=1e-4, atol=1e-4)
     assert plain["straightness"] == shifted["straightness"]
+
+
+class Centroid:
+    """Stands where a model would; its one point is the middle of what is bright, whatever the mean picture."""
+
+    def __init__(self, size=64, background=0.0, centred=False):
+        self.config = replace(SIZES, size=size, points=1, centred=centred)
+        self.decoder = SimpleNamespace(background=torch.full((1, 1, size, size), background))
+        self.middles = (torch.arange(size) + 0.5) / size * 2 - 1
+
+    def encoder(self, batch):
+        mass = batch.sum((1, 2, 3))
+        across, up = batch.sum((1, 2)) @ self.middles, -batch.sum((1, 3)) @ self.middles
+        return torch.stack([across / mass, up / mass], 1), None
+
+
+def discs(places, size=64, light=200):
+    """Frames (B, 1, size, size, 1) with a soft spot at each of the places (B, 2)."""
+    across, up = torch.meshgrid(*[(torch.arange(size) + 0.5) / size * 2 - 1] * 2, indexing="xy")
+    far = (across - places[:, :1, None]) ** 2 + (-up - places[:, 1:, None]) ** 2
+    return (light * torch.exp(-far / (2 * 0.1**2))).round().to(torch.uint8)[:, None, ..., None]
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_a_point_that_is_tied_to_a_body_moves_with_its_picture_and_one_that_is_not_does_not(centred):
+    places, warp = 0.8 * torch.rand(40, 2) - 0.4, 2 * torch.rand(40, 3) - 1
+    model = Centroid(centred=centred)
+    points, _ = model.encoder(discs(places).movedim(-1, -3)[:, 0].float())
+    torch.testing.assert_close(points, places, atol=0.01, rtol=0)
+    assert wandering_off(model, discs(places), points, warp).item() < 0.03
+    model.encoder = lambda batch: (torch.zeros(len(batch), 2), None)
+    # The same by angles: a place p goes to where a turn back by the angle brings p - shift.
+    angle, shift = -TURN * warp[:, 0].double(), SHIFT * warp[:, 1:].double()
+    # Rows go down, so that what turns one way on paper turns the other way in the picture's own coordinates.
+    x, y = (0.3 - shift[:, 0]), (0.2 - shift[:, 1])
+    due = torch.stack([x * torch.cos(angle) + y * torch.sin(angle), y * torch.cos(angle) - x * torch.sin(angle)], 1)
+    found = wandering_off(model, discs(places), torch.tensor([[0.3, 0.2]]).expand(40, -1), warp).item()
+    assert found == pytest.approx((torch.sqrt((32 * due) ** 2 + 0.01) - 0.1).mean().item(), rel=1e-4)
+
+
+def test_points_in_one_place_crowd_and_points_far_apart_do_not():
+    assert crowded(torch.full((5, 6), 0.3)).item() == pytest.approx(1)
+    assert crowded(torch.tensor([[-0.9, 0.0, 0.9, 0.0]])).item() < 1e-6
+    near, far = (crowded(torch.tensor([[0.0, 0.0, gap, 0.0]])).item() for gap in (0.1, 0.3))
+    assert near > far and far == pytest.approx(np.exp(-0.5 * (0.3 / 0.25) ** 2), rel=1e-5)
+
+
+def test_landmarks_come_with_their_weight():
+    torch.manual_seed(0)
+    net, frames = WorldModel(SIZES), torch.randint(0, 256, (3, 6, 16, 16, 1), dtype=torch.uint8)
+    warp = 2 * torch.rand(3, 3) - 1
+    none, some = (find_loss(net, frames, frames[:, :1], 0.0, landmarks=w, warp=warp)["loss"] for w in (0.0, 0.5))
+    points = net.encode(frames)[0][:, 0]
+    astray = wandering_off(net, frames[:, :1], points, warp) + crowded(points)
+    assert (some - none).item() == pytest.approx(0.5 * astray.item(), rel=1e-4)
 
 
 def plain_model(actions=0, rewards=False):

@@ -136,7 +136,7 @@ def test_clips_just_long_enough_will_do(ball, tiny_fit, sizes):
     train(ball, replace(tiny_fit, horizon=9, find_frames=12, find_steps=2, predict_steps=2), sizes)
 
 
-@pytest.mark.parametrize("name", ["steady", "stir", "level", "noise"])
+@pytest.mark.parametrize("name", ["steady", "stir", "level", "noise", "landmarks"])
 def test_a_jepa_is_asked_for_nothing_that_comes_of_painting(ball, tiny_fit, sizes, name):
     with pytest.raises(ConfigError, match=name):
         train(ball, replace(tiny_fit, **{name: 0.5}), replace(sizes, jepa=True))

@@ -39,6 +39,7 @@ class ActorCriticConfig:
     clip: float = 0.2  # how far an update may move the probability of an action
     entropy: float = 3e-3  # reward for staying undecided, at first: it falls to 0, for it is the mean that will act
     width: int = 128
+    normalised: bool = False  # count advantages in their own spread, not in that of returns: where returns are sums of hundreds
     lag: float = 0.05  # share of the policy that its slow copy takes over in an update
 
     def __post_init__(self):
@@ -150,8 +151,9 @@ def learn_to_act(
         path, features, fresh = rollout(env, policy, slow.critic, features, fresh, config, noise)
         spread = torch.quantile(path.returns.flatten(), torch.tensor([0.05, 0.95], device=features.device))
         scale += 0.05 * (max(1.0, float(spread[1] - spread[0])) - scale)
+        unit = float(path.advantage.std()) + 1e-6 if config.normalised else scale
         for part in _parts(path, config, noise):
-            loss = surrogate(policy, part, scale, config, left) + 0.5 * _mean(
+            loss = surrogate(policy, part, unit, config, left) + 0.5 * _mean(
                 (policy.value(part.features) - part.returns) ** 2, part
             )
             if not math.isfinite(loss.item()):

@@ -17,6 +17,7 @@ from ..videos import Videos
 from .ensemble import Ensemble
 
 UNSURE = 0.5  # share of the dreams in which they must act before they know the constants
+EVEN = 2e-3  # the spread of a log's rewards below which all are alike
 WIDEN = 2.5  # policies learn in worlds up to so many times as far from the mean as those of the log that leave less time
 
 
@@ -59,7 +60,8 @@ class DreamEnv(VectorEnv):
             unsure: share of the dreams that begin in the first two frames of a clip, obey what the whole of it told of its
                 constants, and show what it had told at the same age, at first next to nothing: as in a true episode, one must
                 act before one knows. The others know from their start what they will ever know.
-            ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1.
+            ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1; where
+                every step of the log paid the same, by that share of it.
 
         Raises:
             ConfigError: the model knows no actions or no rewards.
@@ -67,7 +69,8 @@ class DreamEnv(VectorEnv):
         if not model.config.actions or model.outcome is None:
             raise ConfigError("a dream needs a model that was trained on logged actions and rewards")
         self.model, self.num_envs, self.limit, self.widen = model, num_envs, limit, widen
-        self.ensemble, self.penalty = ensemble, penalty
+        (mean, spread), self.ensemble = model.outcome.logged[:2, 0].tolist(), ensemble
+        self.fine = penalty * (spread if spread > EVEN else abs(mean))
         with torch.no_grad():
             clips = videos if isinstance(videos, dict) else encode_all(model, videos)
             self.bank = model.track(clips["points"], clips["appearance"], clips["actions"])
@@ -119,7 +122,7 @@ class DreamEnv(VectorEnv):
         reward, expected = torch.where(end > 0.5, final, running), (1 - end) * running + end * final
         if self.ensemble is not None:
             doubt = (self.ensemble.doubt(self.state, actions) - 1).clamp(min=0)
-            fine = self.penalty * self.model.outcome.logged[1, 0] * doubt
+            fine = self.fine * doubt
             reward, expected = reward - fine, expected - fine
         if fresh.any():
             drawn, origin = self._draw()

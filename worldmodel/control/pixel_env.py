@@ -36,12 +36,14 @@ class PixelEnv(VectorEnv):
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": ["rgb_array"]}
     render_mode = "rgb_array"
 
-    def __init__(self, name: str, num_envs: int = 1, size: int = 64, share: float = 1.0, **options):
+    def __init__(self, name: str, num_envs: int = 1, size: int = 64, share: float = 1.0, negative: bool = False, **options):
         """``options`` go to `gymnasium.make`, such as ``g`` of Pendulum-v1.
 
         Args:
             share: of the world's own range, that the actions are stretched to: where its middle is stillness and its ends are
                 far too much. Two choices have none.
+
+            negative: light and dark exchanged, for a world that is drawn on white: what stands there is to stand out.
 
         Raises:
             ConfigError: its actions are neither a bounded box nor two choices.
@@ -53,6 +55,7 @@ class PixelEnv(VectorEnv):
             os.environ.setdefault("MUJOCO_GL", "egl")  # without a screen MuJoCo must be told how to draw
         self.envs = [gym.make(name, render_mode="rgb_array", **options) for _ in range(num_envs)]
         own, self.num_envs, self.size = self.envs[0].action_space, num_envs, size
+        self.negative = negative
         self.two = isinstance(own, gym.spaces.Discrete) and own.n == 2
         if not self.two and not (isinstance(own, gym.spaces.Box) and len(own.shape) == 1 and own.is_bounded()):
             raise ConfigError(f"{name}: its actions are {own}; a bounded box or two choices can be acted in")
@@ -106,7 +109,8 @@ class PixelEnv(VectorEnv):
             rendered = [picture(env) for env in self.envs]
         frames = [torch.from_numpy(np.asarray(one, np.float32) @ np.float32(GREY)) for one in rendered]
         small = [F.adaptive_avg_pool2d(frame[None, None], self.size)[0, 0] for frame in frames]
-        self.seen = torch.stack(small).round().to(torch.uint8).unsqueeze(-1).numpy()
+        seen = torch.stack(small).round().to(torch.uint8).unsqueeze(-1).numpy()
+        self.seen = 255 - seen if self.negative else seen
         return self.seen
 
 

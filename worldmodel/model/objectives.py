@@ -14,6 +14,8 @@ PIXEL_ERROR = 0.1  # px; open-loop errors count linearly above it, so that rare 
 SIGREG = 10.0  # weight of `sigreg`; the test statistic of a batch of 100 would have 0.1
 PLACE_SPREAD = 2.0  # points lie within -1 and 1: brings them to the spread that `sigreg` asks for
 STIRRED = 0.05  # of a picture's half
+TURN, SHIFT = 0.3, 0.25  # rad, and of a picture's half: how far it is turned and shifted at most, to see whether points follow
+CROWD = 0.25  # of a picture's half: landmarks that are nearer to each other crowd
 FLAT = 0.01  # a latent that varies less, over clips and times, tells nothing: the share of them is logged as ``flat``
 SPARE = 0.1  # weight of what the networks add to a body that is accelerated evenly, in 1/SPEED_SCALE of a picture's half
 
@@ -29,6 +31,8 @@ def find_loss(
     stir: float = 0.0,
     weight=None,
     off=None,
+    landmarks: float = 0.0,
+    warp=None,
 ) -> dict[str, torch.Tensor]:
     """Reconstruction of two frames of each stretch, uint8 (B, L, H, W, C), and straightness of the points' paths.
 
@@ -48,6 +52,8 @@ def find_loss(
         weight: what an error of each pixel counts, (C, H, W); None: all alike.
         off: px by which points are off when they are painted, (B, L, D): what they tell in hundredths of a pixel alone is lost,
             as it would be in a dream, and so comes to be told by more.
+        landmarks: weight of what points lack of being landmarks; see `wandering_off` and `crowded`.
+        warp: how the first frames are turned and shifted for that, (B, 3) in -1 to 1.
     """
     points, seen = model.encode(frames, light, still)
     _, appearance = model.encode(another[:, :1])
@@ -60,12 +66,16 @@ def find_loss(
         wandering = unsteadiness(whole(seen[..., :anchors].mean(1)), whole(calm[:, 0].detach()))
     shown = points if off is None else points + off.to(points) * 2 / model.config.size
     reconstruction = _reconstruction(model, frames, shown, appearance, still, weight)
+    astray = 0.0
+    if landmarks:
+        astray = wandering_off(model, frames[:, :1], points[:, 0], warp.to(points)) + crowded(points[:, 0])
     points = whole(points)
     spread = points.std((0, 1))
     third = points[:, 3:] - 3 * points[:, 2:-1] + 3 * points[:, 1:-2] - points[:, :-3]
     straightness = (torch.sqrt(third**2 + 1e-8) / (spread + 1e-2)).mean()
+    unstirred = F.relu(1 - spread.max() / STIRRED)
     return {
-        "loss": reconstruction + straighten * straightness + steady * wandering + stir * F.relu(1 - spread.max() / STIRRED),
+        "loss": reconstruction + straighten * straightness + steady * wandering + stir * unstirred + landmarks * astray,
         "reconstruction": reconstruction,
         "straightness": straightness,
         "flat": (spread < FLAT).float().mean(),
@@ -76,6 +86,37 @@ def unsteadiness(now: torch.Tensor, then: torch.Tensor) -> torch.Tensor:
     """Share of the variance of values (B, K) at two times that lies within the clips: 0 for what stays, 1 for what forgets."""
     within = (now - then).square().mean(0) / 2
     return (within / (torch.cat([now, then]).var(0) + 1e-4)).mean()
+
+
+def wandering_off(model: WorldModel, frames, points: torch.Tensor, warp: torch.Tensor) -> torch.Tensor:
+    """Mean px between the points of a turned and shifted picture and its points (B, D), turned and shifted alike.
+
+    Nothing to a landmark, which is tied to a place on a body (Thewlis et al. 2017). Without it points may tell a place by any
+    path that a decoder can follow, folded ones too, and no law in such points is simple.
+
+    Args:
+        frames: uint8 (B, 1, H, W, C). warp: (B, 3) in -1 to 1, of `TURN` and, right and up, of `SHIFT`.
+    """
+    (angle, shift), picture = (TURN * warp[:, 0], SHIFT * warp[:, 1:]), to_pixels(frames, points.device)[:, 0]
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], 1)  # (B, 2, 2)
+    if model.config.centred:  # what the encoder is shown of a frame is turned, not the mean picture
+        picture = picture - model.decoder.background.detach()
+    down = warp.new_tensor([1.0, -1.0])  # rows of a picture go down
+    # The warped picture shows at `turn.T @ (place - shift)` what this one shows at `place`.
+    where = F.affine_grid(torch.cat([turn, (down * shift).unsqueeze(-1)], -1), picture.shape, align_corners=False)
+    edge = "zeros" if model.config.centred else "border"
+    seen, _ = model.encoder(F.grid_sample(picture, where, padding_mode=edge, align_corners=False))
+    due = down * torch.einsum("bji,bkj->bki", turn, down * (points.unflatten(1, (-1, 2)) - shift.unsqueeze(1)))
+    error = (seen - due.flatten(1)) * (model.config.size / 2)
+    return whole(torch.sqrt(error**2 + PIXEL_ERROR**2) - PIXEL_ERROR).mean()
+
+
+def crowded(points: torch.Tensor) -> torch.Tensor:
+    """How near the points of (B, D) are to each other, 1 where all are in one place: as separation of Zhang et al. 2018."""
+    places = points.unflatten(1, (-1, 2))
+    first, second = torch.triu_indices(places.shape[1], places.shape[1], 1)
+    return whole(torch.exp(-(places[:, first] - places[:, second]).square().sum(-1) / (2 * CROWD**2))).mean()
 
 
 def _reconstruction(model: WorldModel, frames, points, appearance, still, weight=None) -> torch.Tensor:

@@ -50,6 +50,7 @@ class FitConfig:
     stir: float = 0.0  # weight of the points' moving at all; for scenes where what stands out most never moves
     level: float = 0.0  # how far pixels that vary little count for more, so that what is thin or pale is painted: see `leveled`
     noise: float = 0.0  # px on points that are painted, so that what moves by little is told by much
+    landmarks: float = 0.0  # weight of points' moving as pictures are moved, and of keeping off each other; see `find_loss`
     apart: bool = False  # send points of no use to look elsewhere, at the shares `LOOK` of the search
     flicker: float = 0.5  # light taken away at random from parts of a frame, so that places do not hang on brightness
     predict_steps: int = 1500
@@ -64,7 +65,16 @@ class FitConfig:
     def __post_init__(self):
         check_config(self, find_steps=(0, 1e7), predict_steps=(0, 1e7), find_clips=(1, 1e5), predict_clips=(1, 1e5))
         check_config(self, find_frames=(4, 1e4), find_rate=(0, 1), predict_rate=(0, 1), find_decay=(0, 1), predict_decay=(0, 1))
-        check_config(self, straighten=(0, 1e3), steady=(0, 1e3), stir=(0, 1e3), flicker=(0, 1), starts=(1, 1e4), horizon=(1, 1e3))
+        check_config(
+            self,
+            straighten=(0, 1e3),
+            steady=(0, 1e3),
+            stir=(0, 1e3),
+            landmarks=(0, 1e3),
+            flicker=(0, 1),
+            starts=(1, 1e4),
+            horizon=(1, 1e3),
+        )
         check_config(self, save_every=(1, 1e7), seed=(0, 2**31), straighten_from=(0, 1), level=(0, 1), noise=(0, 16))
 
     @property
@@ -110,7 +120,7 @@ def fit(
     sizes = replace(sizes, size=size, channels=videos.shape[3], **logged)
     if config.apart and not sizes.centred:
         raise ConfigError("apart: points look apart in what differs from the mean picture, so the model must be centred")
-    painting = [name for name in ("steady", "stir", "level", "noise") if getattr(config, name)]
+    painting = [name for name in ("steady", "stir", "level", "noise", "landmarks") if getattr(config, name)]
     if sizes.jepa and painting:
         raise ConfigError(f"{', '.join(painting)}: of how frames are painted, from which a jepa does not learn")
     device = join_ranks(choose_device(device))
@@ -270,10 +280,12 @@ class _Run:
         if c.noise:  # drawn for all ranks, as the light is
             drawn = rng.standard_normal((c.find_clips, c.find_frames, 2 * self.model.config.points), np.float32)
             off = c.noise * torch.from_numpy(drawn[mine])
+        warp = torch.from_numpy(rng.uniform(-1, 1, (c.find_clips, 3))[mine]) if c.landmarks else None
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.bf16):
             if self.model.config.jepa:
                 return jepa_loss(self.model, frames, another, still, light, directions), clips
-            return find_loss(self.model, frames, another, straighten, still, light, c.steady, c.stir, self.weight, off), clips
+            weights = (c.steady, c.stir, self.weight, off, c.landmarks, warp)
+            return find_loss(self.model, frames, another, straighten, still, light, *weights), clips
 
     def predict_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 1, step)

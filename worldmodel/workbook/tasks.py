@@ -23,13 +23,17 @@ from .scales import Scale
 GOAL = WorldModelConfig(anchors=8, centred=True)  # where something small stays and matters: it must stand out to be found
 STANDARD = (9.81, 5.0)  # m/s^2: a policy that is told g gets it less the first, in units of the second
 
+SMALL = {"width": 128, "height": 128}  # px of MuJoCo's own pictures: 480 take six times as long to draw
 # Seen from above, from as near as shows all of Reacher-v5 (MuJoCo's names); by itself it is seen aslant, and small.
 ABOVE = {"trackbodyid": -1, "type": 0, "distance": 0.62, "elevation": -90.0, "azimuth": 90.0}
 APART = {"apart": True}  # only where what matters is not found at once: to look elsewhere costs sharpness
 ALL_MOVES = {"steady": 0.0}  # no weight on what stays within a clip; Reacher's target does, but with it the arm is a blur
-# Where bodies are pushed to and fro no path is straight, and a pole leans by a pixel or two. A few hundred falls are soon
-# known by heart.
-LEANING = APART | ALL_MOVES | {"straighten": 0.0, "noise": 2.0, "find_decay": 0.1, "predict_decay": 0.1}
+# Where bodies are pushed to and fro no path is straight. What stays the same in all clips needs no anchor; and a point that is
+# to tell a lean of a hundredth of a radian must be tied to a place on the pole. A few hundred falls are soon known by heart.
+LEANING = ALL_MOVES | {"landmarks": 0.03, "straighten": 0.0, "noise": 0.1, "predict_decay": 0.1}
+PALE = {"level": 0.9}  # a pole that is thin besides
+BARE = {"anchors": 0, "vector": 1, "constants": 0, "centred": False}  # where nothing differs from clip to clip
+STEADFAST = {"normalised": True}  # where every step pays the same, and a return is the sum of hundreds
 CONTACT = {"straighten_from": 0.5, "predict_decay": 0.3}  # what jerks must be seen sharply first, and bounces are few
 BALANCE = {"change": 0.3, "feedback": 10.0}  # where pushes that are held for long soon end an episode
 
@@ -44,10 +48,10 @@ class Task:
     options: dict = field(default_factory=dict)  # of `control.PixelEnv`
     wander: dict = field(default_factory=dict)  # of `control.Wander`, which makes the log
     fit: dict = field(default_factory=dict)  # settings of `training.FitConfig` that differ from those of all logs
-    constants: int = GOAL.constants  # of the model; where none differ, any would foretell each clip by heart
+    sizes: dict = field(default_factory=dict)  # of the model, that differ from `GOAL`
     blur: float = 1.0  # of the dreams in which to learn to act
     priced: bool = False  # whether these pay less where they are in doubt; the control is the other way
-    discount: float = 0.99  # of learning to act
+    act: dict = field(default_factory=dict)  # settings of `control.ActorCriticConfig` that differ from those of all tasks
 
     @property
     def name(self) -> str:
@@ -57,7 +61,15 @@ class Task:
     @property
     def eyes(self) -> str:
         """What rows call its model."""
-        return "anchors 8, centred" + ", apart" * self.fit.get("apart", False) + ", no belief" * (not self.constants)
+        sizes, fit = self.model, self.fit
+        told = {f"anchors {sizes.anchors}": sizes.anchors, "centred": sizes.centred, "apart": fit.get("apart"),
+                "landmarks": fit.get("landmarks"), "no belief": not sizes.constants}  # fmt: skip
+        return ", ".join(name for name, there in told.items() if there)
+
+    @property
+    def model(self) -> WorldModelConfig:
+        """Its sizes; shape of frames and actions come from the log."""
+        return replace(GOAL, **self.sizes)
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -88,9 +100,9 @@ TASKS = {
     for task in (
         Task("lander", 600, 48, priced=True),
         Task("catcher", 416, 48, fit=APART | CONTACT, blur=0.0, priced=True),
-        Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, discount=0.98),
-        Task("CartPole-v1", 860, 40, {}, BALANCE, LEANING | {"level": 0.99}, constants=0),  # its pole is thin and pale
-        Task("InvertedPendulum-v5", 860, 40, {"share": 0.1}, BALANCE, LEANING, constants=0),
+        Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, act={"discount": 0.98}),
+        Task("CartPole-v1", 860, 40, {"negative": True}, BALANCE, LEANING | PALE, BARE, priced=True, act=STEADFAST),
+        Task("InvertedPendulum-v5", 860, 40, {"share": 0.1} | SMALL, BALANCE, LEANING, BARE, priced=True, act=STEADFAST),
         Task("Reacher-v5", 400, 50, {"default_camera_config": ABOVE}, {}, APART | ALL_MOVES),
     )
 }
@@ -120,7 +132,7 @@ class Pupil:
         return control.fit_ensemble(self.model, self.log, steps=10 * self.scale.generations, seed=self.seed, progress=progress)
 
     def learn(self, env, watch=None, progress: bool = False) -> control.Policy:
-        config = replace(self.scale.act, seed=self.seed, discount=self.task.discount)
+        config = replace(self.scale.act, seed=self.seed, **self.task.act)
         return control.learn_to_act(env, config, progress, watch)[0]
 
     def act_truly(self, act, band="train", see=lambda env: env, episodes=None, seed=None, keep=False) -> control.Outcome:
@@ -251,8 +263,7 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     started = time.perf_counter()
     place = out / f"{task}-{seed}"
     fit = replace(scale.log_fit, seed=seed, **of.fit)
-    sizes = replace(GOAL, constants=of.constants)
-    model = training.fit(videos, fit, sizes, place, progress=progress).requires_grad_(False)
+    model = training.fit(videos, fit, of.model, place, progress=progress).requires_grad_(False)
     found = {"fit_seconds": np.array(time.perf_counter() - started)}
     pupil = Pupil(of, seed, scale, model, videos)
     both = seed < scale.few  # with a price on doubt and without one
