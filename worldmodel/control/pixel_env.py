@@ -53,6 +53,9 @@ class PixelEnv(VectorEnv):
             import triton  # noqa: F401
         if sys.platform == "linux" and "DISPLAY" not in os.environ:
             os.environ.setdefault("MUJOCO_GL", "egl")  # without a screen MuJoCo must be told how to draw
+            os.environ.setdefault(
+                "LP_NUM_THREADS", "0"
+            )  # and Mesa draws small pictures twice as quickly without threads of its own
         self.envs = [gym.make(name, render_mode="rgb_array", **options) for _ in range(num_envs)]
         own, self.num_envs, self.size = self.envs[0].action_space, num_envs, size
         self.negative = negative

@@ -149,7 +149,7 @@ class Pupil:
         curve, chosen = [], []
 
         def watch(update, policy):
-            true = self.act_truly(policy.act, episodes=max(10, self.episodes // 8), seed=self.seed + 1000).returns.mean()
+            true = self.act_truly(policy.act, episodes=max(5, self.episodes // 8), seed=self.seed + 1000).returns.mean()
             begun = control.run_episodes(self.dreams(self.episodes, starts=(2, 3)), policy.act, self.seed).returns.mean()
             curve.append((update, begun, true))
             if true >= max(earned for *_, earned in curve):
