@@ -59,6 +59,14 @@ def test_in_a_negative_light_and_dark_are_exchanged():
     assert np.median(negative) == 0
 
 
+def test_a_part_of_the_picture_can_be_seen_from_near():
+    env = named("CartPole-v1", view=(0.4, 0.72, 1 / 6, 5 / 6))
+    seen, rendered = env.reset(seed=0)[0][0, ..., 0].astype(float), env.envs[0].render().astype(float) @ [0.299, 0.587, 0.114]
+    part = rendered[160:288, 100:500]  # of 400 x 600
+    np.testing.assert_allclose(seen[:, 0], part.reshape(64, 2, 400)[..., :7].mean((1, 2)), atol=1)  # 6.25 columns to a pixel
+    assert seen.mean() == pytest.approx(part.mean(), abs=1)
+
+
 def test_a_picture_is_the_mean_of_what_is_rendered():
     env = named("Pendulum-v1")
     rendered = np.asarray(env.envs[0].render(), float) @ [0.299, 0.587, 0.114]

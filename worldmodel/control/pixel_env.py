@@ -36,13 +36,23 @@ class PixelEnv(VectorEnv):
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": ["rgb_array"]}
     render_mode = "rgb_array"
 
-    def __init__(self, name: str, num_envs: int = 1, size: int = 64, share: float = 1.0, negative: bool = False, **options):
+    def __init__(
+        self,
+        name: str,
+        num_envs: int = 1,
+        size: int = 64,
+        share: float = 1.0,
+        view=(0.0, 1.0, 0.0, 1.0),
+        negative: bool = False,
+        **options,
+    ):
         """``options`` go to `gymnasium.make`, such as ``g`` of Pendulum-v1.
 
         Args:
             share: of the world's own range, that the actions are stretched to: where its middle is stillness and its ends are
                 far too much. Two choices have none.
 
+            view: the part of the world's picture that is seen: from where to where down it and across it, as shares.
             negative: light and dark exchanged, for a world that is drawn on white: what stands there is to stand out.
 
         Raises:
@@ -58,7 +68,7 @@ class PixelEnv(VectorEnv):
             )  # and Mesa draws small pictures twice as quickly without threads of its own
         self.envs = [gym.make(name, render_mode="rgb_array", **options) for _ in range(num_envs)]
         own, self.num_envs, self.size = self.envs[0].action_space, num_envs, size
-        self.negative = negative
+        self.view, self.negative = view, negative
         self.two = isinstance(own, gym.spaces.Discrete) and own.n == 2
         if not self.two and not (isinstance(own, gym.spaces.Box) and len(own.shape) == 1 and own.is_bounded()):
             raise ConfigError(f"{name}: its actions are {own}; a bounded box or two choices can be acted in")
@@ -110,7 +120,9 @@ class PixelEnv(VectorEnv):
     def _look(self) -> np.ndarray:
         with images_read_once():
             rendered = [picture(env) for env in self.envs]
-        frames = [torch.from_numpy(np.asarray(one, np.float32) @ np.float32(GREY)) for one in rendered]
+        (rows, columns), (top, bottom, left, right) = rendered[0].shape[:2], self.view
+        part = slice(round(top * rows), round(bottom * rows)), slice(round(left * columns), round(right * columns))
+        frames = [torch.from_numpy(np.asarray(one[part], np.float32) @ np.float32(GREY)) for one in rendered]
         small = [F.adaptive_avg_pool2d(frame[None, None], self.size)[0, 0] for frame in frames]
         seen = torch.stack(small).round().to(torch.uint8).unsqueeze(-1).numpy()
         self.seen = 255 - seen if self.negative else seen
