@@ -110,7 +110,7 @@ def test_worlds_of_other_actions_are_refused():
 
 def test_a_log_holds_what_was_lived_through(tmp_path):
     env = named("CartPole-v1", num_envs=4)
-    log = record_log(env, Wander(env), 6, 30, tmp_path / "log", seed=3)
+    log = record_log(env, Wander(env), 6, 30, tmp_path / "log", seed=3, view=(0.0, 1.0))
     assert len(log) == 6 and log.shape == (30, 64, 64, 1) and log.action_size == 1
     ends, frames = log.ends, log.frames
     assert log.choices and set(np.unique(log.actions)) == {-1, 0, 1}  # what was done, not by how much it was asked for
@@ -119,10 +119,10 @@ def test_a_log_holds_what_was_lived_through(tmp_path):
         last = ends[clip].argmax()
         assert (frames[clip, last:] == frames[clip, last]).all() and (log.rewards[clip, last + 1 :] == 0).all()
         assert (log.rewards[clip, 1 : last + 1] == 1).all()
-    again = record_log(env, lambda _: pytest.fail("acted again"), 6, 30, tmp_path / "log", seed=3)
+    again = record_log(env, lambda _: pytest.fail("acted again"), 6, 30, tmp_path / "log", seed=3, view=(0.0, 1.0))
     assert again.digest == log.digest
     with pytest.raises(DataError, match="another recording"):
-        record_log(env, Wander(env), 6, 30, tmp_path / "log", seed=4)
+        record_log(env, Wander(env), 6, 30, tmp_path / "log", seed=4, view=(0.0, 1.0))
 
 
 def test_held_actions_stay_in_range_and_change_now_and_then():

@@ -190,7 +190,7 @@ def recorded(path: Path, make: Callable[[], Videos], source: dict | None = None)
             if not (path / "manifest.json").exists():
                 return make()
     videos = Videos.open(path)
-    if source is not None and videos.manifest["source"] != source:
+    if source is not None and videos.manifest["source"] != json.loads(json.dumps(source)):  # as a manifest tells it
         raise DataError(f"{path}: holds another recording than the one asked for")
     return videos
 
