@@ -36,7 +36,14 @@ def test_every_fixed_name_has_a_row_with_two_seeds(recorded):
 
 def test_there_is_a_figure_for_each_test_and_a_moving_picture(recorded):
     made = {file.name for file in (recorded / "figures").iterdir()}
-    pictures = {"ball.clean.A.png", "ball.clean.A.read.png", "ball.clean.B.png", "ball.clean.dream.gif", "lander.control.png"}
+    pictures = {
+        "ball.clean.A.png",
+        "ball.clean.A.read.png",
+        "ball.clean.B.png",
+        "ball.clean.dream.gif",
+        "lander.control.png",
+        "lander.control.acting.gif",
+    }
     assert pictures <= made
 
 

@@ -67,6 +67,7 @@ class PixelEnv(VectorEnv):
                 "LP_NUM_THREADS", "0"
             )  # and Mesa draws small pictures twice as quickly without threads of its own
         self.envs = [gym.make(name, render_mode="rgb_array", **options) for _ in range(num_envs)]
+        self.metadata = self.metadata | {"render_fps": float(self.envs[0].metadata.get("render_fps", 20))}
         own, self.num_envs, self.size = self.envs[0].action_space, num_envs, size
         self.view, self.negative = view, negative
         self.two = isinstance(own, gym.spaces.Discrete) and own.n == 2
@@ -186,8 +187,7 @@ def _record(env, act, path, clips, frames, seed, source) -> Videos:
             over |= terminated | truncated
         few = min(n, clips - number * n)
         shards.append(save_shard(path, number, few, [film[:few]], {name: values[:few] for name, values in log.items()}))
-    rate = float(env.envs[0].metadata.get("render_fps", 20))
-    return save_manifest(path, film.shape[1:], rate, shards, env.single_action_space.shape[0], **source)
+    return save_manifest(path, film.shape[1:], env.metadata["render_fps"], shards, env.single_action_space.shape[0], **source)
 
 
 class Wander:

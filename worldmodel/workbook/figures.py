@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.colors import to_rgb
 
 from .. import plots
+from ..control import Observed
 from ..evaluation import ASKED, CONSTANTS, FRAMES_SEEN, counts, cramer_rao, imagine_frames
 from ..evaluation.reading import BANDS
 from ..physics import SCENES
+from ..plots.style import COLOURS
 from ..probing import Report
 from ..videos import save_video
 from .baselines import learning_curve
@@ -213,3 +216,24 @@ def dream_gif(model, clips, folder, name: str, seen: int = 10, steps: int = 30) 
     rows = [np.concatenate(list(part), 2) for part in (frames[:, : seen + steps], after)]  # clips side by side: (T, H, 3W, C)
     line = np.full((seen + steps, 2, rows[0].shape[2], frames.shape[-1]), 200, np.uint8)
     save_video(np.concatenate([rows[0], line, rows[1]], 1), Path(folder) / f"{name}.gif", clips.videos.frames_per_second, zoom=2)
+
+
+def acting_gif(model, policy, env, folder, name: str, seed: int = 0, steps: int = 150, zoom: int = 3) -> None:
+    """A moving picture: the true episodes of ``env`` side by side, as the model is shown them, with its points in colour.
+
+    An episode that has ended stands still.
+    """
+    view, shades = Observed(env, model), (np.array([to_rgb(colour) for colour in COLOURS]) * 255).astype(np.uint8)
+    seen, _ = view.reset(seed=seed)
+    going, film = np.ones(env.num_envs, bool), []
+    for _ in range(steps):
+        pictures = np.stack(env.render()).repeat(zoom, 1).repeat(zoom, 2)
+        places = (view.state.points[:, -1].unflatten(1, (-1, 2)).numpy(force=True) * (1, -1) + 1) / 2 * pictures.shape[1]
+        for picture, points in zip(pictures, places.astype(int)):
+            for k, (column, row) in enumerate(points.clip(2, pictures.shape[1] - 3)):
+                picture[row - 2 : row + 3, column - 2 : column + 3] = shades[k % len(shades)]
+        film.append(pictures if not film else np.where(going[:, None, None, None], pictures, film[-1]))
+        seen, _, ended, cut, _ = view.step(policy.act(seen))
+        going &= ~(ended | cut)
+    side_by_side = np.concatenate(list(np.stack(film, 1)), 2)
+    save_video(side_by_side, Path(folder) / f"{name}.gif", env.metadata["render_fps"], zoom=1)
