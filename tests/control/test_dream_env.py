@@ -97,6 +97,15 @@ def test_the_step_after_an_end_starts_anew_and_ignores_its_action(dream):
         assert torch.equal(run(action)[1], observation)
 
 
+def test_a_dream_that_runs_away_ends(dream):
+    env, away = dream(40), torch.arange(40) % 2 == 0
+    env.reset(seed=0)
+    env.state = replace(env.state, points=torch.where(away[:, None, None], 1e3, env.state.points))
+    observation, _, terminated, _, info = env.step(torch.zeros(40, 2))
+    assert terminated[away].all() and (info["end_probability"][away] == 1).all() and not terminated[~away].all()
+    assert torch.isfinite(env.step(torch.zeros(40, 2))[0]).all() and env.state.points[away].abs().max() < 4
+
+
 def test_a_dream_is_cut_off_at_its_limit(dream):
     env = dream(50, limit=3)
     env.reset(seed=0)

@@ -18,6 +18,7 @@ from .ensemble import Ensemble
 
 UNSURE = 0.5  # share of the dreams in which they must act before they know the constants
 EVEN = 2e-3  # the spread of a log's rewards below which all are alike
+LOST = 4.0  # halves of a picture from its middle: where nothing was ever seen, what is imagined may run away without an end
 WIDEN = 2.5  # policies learn in worlds up to so many times as far from the mean as those of the log that leave less time
 
 
@@ -102,7 +103,7 @@ class DreamEnv(VectorEnv):
 
     @torch.no_grad()
     def step(self, actions):
-        """As in Gymnasium; the episode ends where the model holds an end to be likelier than none.
+        """As in Gymnasium; the episode ends where the model holds an end to be likelier than none, or where a point is `LOST`.
 
         ``info`` has the probability itself, ``end_probability`` (N,), and the ``expected_reward`` (N,) under it. A sum of these
         must weight each by the probability that no end has come before: else hovering, where half an end is paid, would pay in
@@ -119,6 +120,7 @@ class DreamEnv(VectorEnv):
             raise ConfigError("an action must be finite and lie in [-1, 1]")
         after = self.model.imagine(self.state, actions.unsqueeze(1))
         running, final, end = (value[:, 0] for value in self.model.outcomes(self.state, after))
+        end = torch.where((after.points.abs() <= LOST).all(-1)[:, 0], end, 1.0)
         reward, expected = torch.where(end > 0.5, final, running), (1 - end) * running + end * final
         if self.ensemble is not None:
             doubt = (self.ensemble.doubt(self.state, actions) - 1).clamp(min=0)
