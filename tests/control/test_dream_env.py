@@ -101,7 +101,7 @@ def test_a_dream_that_runs_away_ends(dream):
     env, away = dream(40), torch.arange(40) % 2 == 0
     env.reset(seed=0)
     env.state = replace(env.state, points=torch.where(away[:, None, None], 1e3, env.state.points))
-    observation, _, terminated, _, info = env.step(torch.zeros(40, 2))
+    _, _, terminated, _, info = env.step(torch.zeros(40, 2))
     assert terminated[away].all() and (info["end_probability"][away] == 1).all() and not terminated[~away].all()
     assert torch.isfinite(env.step(torch.zeros(40, 2))[0]).all() and env.state.points[away].abs().max() < 4
 

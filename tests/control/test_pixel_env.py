@@ -67,6 +67,12 @@ def test_a_part_of_the_picture_can_be_seen_from_near():
     assert seen.mean() == pytest.approx(part.mean(), abs=1)
 
 
+@pytest.mark.parametrize("view", [(0.5, 0.5, 0, 1), (0, 1, -0.1, 1), (0, 1.1, 0, 1), (0, np.nan, 0, 1)])
+def test_a_view_of_nothing_is_refused(view):
+    with pytest.raises(ConfigError, match="view"):
+        PixelEnv("CartPole-v1", view=view)
+
+
 def test_a_picture_is_the_mean_of_what_is_rendered():
     env = named("Pendulum-v1")
     rendered = np.asarray(env.envs[0].render(), float) @ [0.299, 0.587, 0.114]

@@ -126,6 +126,11 @@ def test_points_that_are_to_look_apart_need_something_to_stand_out_from(ball, ti
         train(ball, replace(tiny_fit, apart=True), sizes)
 
 
+def test_only_points_can_be_landmarks(ball, tiny_fit, sizes):
+    with pytest.raises(ConfigError, match="landmarks"):
+        train(ball, replace(tiny_fit, landmarks=0.1), replace(sizes, encoder="cnn"))
+
+
 def test_actions_without_rewards_are_learned_from(ball, tiny_fit, sizes):
     acted = ball.with_actions(np.zeros((len(ball), ball.shape[0], 1), np.float32))
     model = train(acted, tiny_fit, sizes)

@@ -56,16 +56,17 @@ class PixelEnv(VectorEnv):
             negative: light and dark exchanged, for a world that is drawn on white: what stands there is to stand out.
 
         Raises:
-            ConfigError: its actions are neither a bounded box nor two choices.
+            ConfigError: its actions are neither a bounded box nor two choices, or the view is no part of a picture.
         """
+        if not (0 <= view[0] < view[1] <= 1 and 0 <= view[2] < view[3] <= 1):
+            raise ConfigError(f"view {view}: from where to where down the picture and across it, as shares of it")
         with contextlib.suppress(ImportError):
             # A world may be drawn by Mesa, which has an LLVM of its own: if torch asks for triton's only then, it crashes.
             import triton  # noqa: F401
         if sys.platform == "linux" and "DISPLAY" not in os.environ:
             os.environ.setdefault("MUJOCO_GL", "egl")  # without a screen MuJoCo must be told how to draw
-            os.environ.setdefault(
-                "LP_NUM_THREADS", "0"
-            )  # and Mesa draws small pictures twice as quickly without threads of its own
+            # And Mesa draws small pictures twice as quickly without threads of its own.
+            os.environ.setdefault("LP_NUM_THREADS", "0")
         self.envs = [gym.make(name, render_mode="rgb_array", **options) for _ in range(num_envs)]
         self.metadata = self.metadata | {"render_fps": float(self.envs[0].metadata.get("render_fps", 20))}
         own, self.num_envs, self.size = self.envs[0].action_space, num_envs, size

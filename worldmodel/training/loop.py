@@ -65,16 +65,8 @@ class FitConfig:
     def __post_init__(self):
         check_config(self, find_steps=(0, 1e7), predict_steps=(0, 1e7), find_clips=(1, 1e5), predict_clips=(1, 1e5))
         check_config(self, find_frames=(4, 1e4), find_rate=(0, 1), predict_rate=(0, 1), find_decay=(0, 1), predict_decay=(0, 1))
-        check_config(
-            self,
-            straighten=(0, 1e3),
-            steady=(0, 1e3),
-            stir=(0, 1e3),
-            landmarks=(0, 1e3),
-            flicker=(0, 1),
-            starts=(1, 1e4),
-            horizon=(1, 1e3),
-        )
+        check_config(self, straighten=(0, 1e3), steady=(0, 1e3), stir=(0, 1e3), landmarks=(0, 1e3), flicker=(0, 1))
+        check_config(self, starts=(1, 1e4), horizon=(1, 1e3))
         check_config(self, save_every=(1, 1e7), seed=(0, 2**31), straighten_from=(0, 1), level=(0, 1), noise=(0, 16))
 
     @property
@@ -120,6 +112,8 @@ def fit(
     sizes = replace(sizes, size=size, channels=videos.shape[3], **logged)
     if config.apart and not sizes.centred:
         raise ConfigError("apart: points look apart in what differs from the mean picture, so the model must be centred")
+    if config.landmarks and sizes.encoder != "points":
+        raise ConfigError(f"landmarks: an encoder of points can find them, not a {sizes.encoder}")
     painting = [name for name in ("steady", "stir", "level", "noise", "landmarks") if getattr(config, name)]
     if sizes.jepa and painting:
         raise ConfigError(f"{', '.join(painting)}: of how frames are painted, from which a jepa does not learn")
@@ -284,8 +278,8 @@ class _Run:
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.bf16):
             if self.model.config.jepa:
                 return jepa_loss(self.model, frames, another, still, light, directions), clips
-            weights = (c.steady, c.stir, self.weight, off, c.landmarks, warp)
-            return find_loss(self.model, frames, another, straighten, still, light, *weights), clips
+            more = (c.steady, c.stir, self.weight, off, c.landmarks, warp)
+            return find_loss(self.model, frames, another, straighten, still, light, *more), clips
 
     def predict_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 1, step)

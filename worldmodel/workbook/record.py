@@ -132,7 +132,8 @@ def record(
             if name in TASKS:
                 save_figure(returns_figure(name, reports), figures, f"{name}.control")
                 save_figure(curve_figure(name, found), figures, f"{name}.control.gap")
-                acting_gif(*first_of(name, out), TASKS[name].env(3), figures, f"{name}.control.acting")
+                first = training.load(out / f"{name}-0"), control.load_policy(out / f"{name}-0-policy")
+                acting_gif(*first, TASKS[name].env(3), figures, f"{name}.control.acting")
         elif name in sweeps:
             reports = sweeps[name].reports(seeds, root, out, preset)
         else:
@@ -153,14 +154,9 @@ def record(
         keep_weights(out, Path(root) / "weights", [name for name in names if name in experiments or name in TASKS])
 
 
-def first_of(task: str, out: Path) -> tuple:
-    """Model and policy of a task's seed 0."""
-    return training.load(out / f"{task}-0"), control.load_policy(out / f"{task}-0-policy")
-
-
 def keep_weights(out: Path, weights: Path, names=("ball-clean", "lander")) -> None:
     """Seed 0 of the recorded runs, without its optimiser, under data/weights: it travels with the repository."""
     for name in names:
         training.save(training.load(out / f"{name}-0"), weights / name.removesuffix("-clean"), preset="full", seed=0)
         if name in TASKS:
-            control.save_policy(first_of(name, out)[1], weights / f"{name}-policy")
+            control.save_policy(control.load_policy(out / f"{name}-0-policy"), weights / f"{name}-policy")
