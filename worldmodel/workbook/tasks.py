@@ -35,6 +35,7 @@ ALL_MOVES = {"steady": 0.0}  # no weight on what stays within a clip; Reacher's 
 LEANING = ALL_MOVES | {"landmarks": 0.03, "straighten": 0.0, "noise": 0.1, "predict_decay": 0.1}
 PALE = {"level": 0.9}  # a pole that is thin besides
 BARE = {"anchors": 0, "vector": 1, "constants": 0, "centred": False}  # where nothing differs from clip to clip
+DEAR = 0.3  # the price on doubt where a dream that leaves the log's range pays as if nothing were
 STEADFAST = {"normalised": True}  # where every step pays the same, and a return is the sum of hundreds
 CONTACT = {"straighten_from": 0.5, "predict_decay": 0.3}  # what jerks must be seen sharply first, and bounces are few
 BALANCE = {"change": 0.3, "feedback": 10.0}  # where pushes that are held for long soon end an episode
@@ -52,7 +53,7 @@ class Task:
     fit: dict = field(default_factory=dict)  # settings of `training.FitConfig` that differ from those of all logs
     sizes: dict = field(default_factory=dict)  # of the model, that differ from `GOAL`
     blur: float = 1.0  # of the dreams in which to learn to act
-    priced: bool = False  # whether these pay less where they are in doubt; the control is the other way
+    price: float = 0.0  # what these pay less where they are in doubt, or nothing; the control is the other way
     act: dict = field(default_factory=dict)  # settings of `control.ActorCriticConfig` that differ from those of all tasks
 
     @property
@@ -81,7 +82,7 @@ class Task:
     def practice(self) -> dict:
         """Of dreams to learn in: widened and unsure where gravity differs from clip to clip, and as unsharp as is best there."""
         strange = {"widen": control.WIDEN, "unsure": control.UNSURE} if self.world in WORLDS else {}
-        return {"blur": self.blur} | strange
+        return {"blur": self.blur} | strange | ({"penalty": self.price} if self.price else {})
 
     def env(self, num_envs: int, band: str = "train"):
         """The true world."""
@@ -100,11 +101,11 @@ class Task:
 TASKS = {
     task.name: task
     for task in (
-        Task("lander", 600, 48, priced=True),
-        Task("catcher", 416, 48, fit=APART | CONTACT, blur=0.0, priced=True),
-        Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, act={"discount": 0.98}),
-        Task("CartPole-v1", 860, 40, NEAR, BALANCE, LEANING | PALE, BARE, priced=True, act=STEADFAST),
-        Task("InvertedPendulum-v5", 860, 40, {"share": 0.1} | SMALL, BALANCE, LEANING, BARE, priced=True, act=STEADFAST),
+        Task("lander", 600, 48, price=0.1),
+        Task("catcher", 416, 48, fit=APART | CONTACT, blur=0.0, price=0.1),
+        Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, price=0.1, act={"discount": 0.98}),
+        Task("CartPole-v1", 860, 40, NEAR, BALANCE, LEANING | PALE, BARE, price=DEAR, act=STEADFAST),
+        Task("InvertedPendulum-v5", 860, 40, {"share": 0.1} | SMALL, BALANCE, LEANING, BARE, price=DEAR, act=STEADFAST),
         Task("Reacher-v5", 400, 50, {"default_camera_config": ABOVE}, {}, APART | ALL_MOVES),
     )
 }
@@ -270,13 +271,13 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     pupil = Pupil(of, seed, scale, model, videos)
     both = seed < scale.few  # with a price on doubt and without one
     ensemble = None
-    if of.priced or both:
+    if of.price or both:
         ensemble = pupil.ensemble(progress)
-    policies, curve = pupil.practise(ensemble if of.priced else None)
+    policies, curve = pupil.practise(ensemble if of.price else None)
     control.save_policy(policies["dream"], f"{place}-policy")
-    other = "unpenalised" if of.priced else "penalised"
+    other = "unpenalised" if of.price else "penalised"
     if both:
-        policies[other] = pupil.learn(pupil.practice(ensemble=None if of.priced else ensemble))
+        policies[other] = pupil.learn(pupil.practice(ensemble=None if of.price else ensemble))
     policies["evolved"] = control.evolve(pupil.dreams(), scale.generations, seed=seed, progress=progress)[0]
     policies["clone"] = control.clone(model, pupil.log, 10 * scale.generations, seed=seed, progress=progress)
     for band in of.bands:
