@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from worldmodel.model import WorldModel, WorldModelConfig, rssm
 from worldmodel.model.memory import GruDynamics, KinematicGruDynamics, TransformerDynamics
-from worldmodel.model.objectives import find_loss, jepa_loss, predict_loss
+from worldmodel.model.objectives import Stretch, find_loss, jepa_loss, predict_loss
 from worldmodel.model.rssm import UNIMIX, RssmDynamics
 from worldmodel.model.sigreg import sigreg
 from worldmodel.model.world_model import MEMORIES
@@ -83,7 +83,8 @@ def test_imagining_in_two_parts_is_imagining_at_once_and_actions_matter(config, 
 def test_every_part_of_a_family_learns(config):
     torch.manual_seed(0)
     net, seen = WorldModel(config).train(), frames()
-    find = jepa_loss(net, seen, seen[:, -1:]) if config.jepa else find_loss(net, seen, seen[:, -1:], 0.3)
+    given = Stretch(seen, seen[:, -1:])
+    find = jepa_loss(net, given) if config.jepa else find_loss(net, given, 0.3)
     points, appearance = net.encode(seen)
     starts = torch.tensor([[2, 4]] * 3)
     predict = predict_loss(net, {"points": points.detach(), "appearance": appearance.detach()}, starts, starts, 5)
@@ -96,7 +97,7 @@ def test_a_jepa_learns_nothing_from_its_painter():
     config = replace(SIZES, jepa=True)
     torch.manual_seed(0)
     net, seen = WorldModel(config), frames()
-    losses, weights = jepa_loss(net, seen, seen[:, -1:]), list(net.encoder.parameters())
+    losses, weights = jepa_loss(net, Stretch(seen, seen[:, -1:])), list(net.encoder.parameters())
     for name, learns in (("reconstruction", False), ("foretold", True), ("sigreg", True)):
         grads = torch.autograd.grad(losses[name], weights, allow_unused=True, retain_graph=True)
         assert any(grad is not None for grad in grads) == learns, name

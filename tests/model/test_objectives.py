@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from worldmodel.model import WorldModel, WorldModelConfig
-from worldmodel.model.objectives import SHIFT, TURN, crowded, find_loss, predict_loss, unsteadiness, wandering_off
+from worldmodel.model.objectives import SHIFT, TURN, Stretch, crowded, find_loss, predict_loss, unsteadiness, wandering_off
 
 WIDTHS = {"encoder_width": 8, "decoder_width": 8, "dynamics_width": 16}
 SIZES = WorldModelConfig(size=16, points=2, anchors=1, vector=2, constants=3, **WIDTHS)
@@ -31,7 +31,8 @@ class GivenPaths:
 
 def found(points, grey=0.0, straighten=1.0, level=0):
     frames = np.full((*points.shape[:2], 16, 16, 1), level, np.uint8)
-    return {name: value.item() for name, value in find_loss(GivenPaths(points, grey), frames, frames[:, :1], straighten).items()}
+    losses = find_loss(GivenPaths(points, grey), Stretch(frames, frames[:, :1]), straighten)
+    return {name: value.item() for name, value in losses.items()}
 
 
 def paths(order, seed=0, length=6):
@@ -65,7 +66,7 @@ def test_frames_are_painted_with_the_appearance_of_another_time():
     net = WorldModel(SIZES)
     net.paint = lambda points, appearance, still: seen.append(appearance) or torch.zeros(*points.shape[:2], 1, 16, 16)
     frames, another, seen = *torch.randint(0, 256, (2, 3, 6, 16, 16, 1), dtype=torch.uint8), []
-    find_loss(net, frames, another[:, :1], 0.0)
+    find_loss(net, Stretch(frames, another[:, :1]))
     torch.testing.assert_close(seen[0], net.encode(another)[1][:, :1].expand(-1, 2, -1))
 
 
@@ -73,13 +74,15 @@ def test_points_are_painted_as_far_off_as_they_are_told_to_be_and_straightened_w
     net, painted, frames = WorldModel(SIZES), [], torch.randint(0, 256, (3, 6, 16, 16, 1), dtype=torch.uint8)
     net.paint = lambda points, *_: painted.append(points.detach()) or torch.zeros(*points.shape[:2], 1, 16, 16)
     off = torch.randn(3, 6, 4)
-    plain, shifted = (find_loss(net, frames, frames[:, :1], 1.0, off=px) for px in (None, off))
+    plain, shifted = (find_loss(net, Stretch(frames, frames[:, :1], off=px), 1.0) for px in (None, off))
     torch.testing.assert_close((painted[1] - painted[0]) * 16 / 2, off[:, [0, 3]], rtol=1e-4, atol=1e-4)
     assert plain["straightness"] == shifted["straightness"]
 
 
 class Centroid:
     """Stands where a model would; its one point is the middle of what is bright, whatever the mean picture."""
+
+    visible = WorldModel.visible
 
     def __init__(self, size=64, background=0.0, centred=False):
         self.config = replace(SIZES, size=size, points=1, centred=centred)
@@ -127,7 +130,7 @@ def test_landmarks_come_with_their_weight():
     torch.manual_seed(0)
     net, frames = WorldModel(SIZES), torch.randint(0, 256, (3, 6, 16, 16, 1), dtype=torch.uint8)
     warp = 2 * torch.rand(3, 3) - 1
-    none, some = (find_loss(net, frames, frames[:, :1], 0.0, landmarks=w, warp=warp)["loss"] for w in (0.0, 0.5))
+    none, some = (find_loss(net, Stretch(frames, frames[:, :1], warp=warp), landmarks=w)["loss"] for w in (0.0, 0.5))
     points = net.encode(frames)[0][:, 0]
     astray = wandering_off(net, frames[:, :1], points, warp) + crowded(points)
     assert (some - none).item() == pytest.approx(0.5 * astray.item(), rel=1e-4)
@@ -337,7 +340,7 @@ def test_anchors_that_are_to_be_steady_come_from_what_stays_in_three_frames(size
         one[:, t, t, t] = 230
         other[:, t, 15 - t, t] = 230
     one[:, 0], other[:, 0] = frames[:, 0], frames[:, 0]  # the vector is that of the first
-    found = [find_loss(model, frames, another, 0.0, steady=0.3)["loss"] for another in (one, other)]
+    found = [find_loss(model, Stretch(frames, another), steady=0.3)["loss"] for another in (one, other)]
     assert torch.equal(*found)
 
 
@@ -349,6 +352,6 @@ def test_points_that_all_stand_still_are_stirred_and_others_are_not(sizes):
     for n in range(8):
         lit[n, :, 2 * n : 2 * n + 2, 2 * n : 2 * n + 2] = 230  # a body in another place in every clip
     for frames, stirs in ((dark, True), (lit, False)):
-        calm, stirred = (find_loss(model, frames, frames[:, :1], 0.0, stir=stir)["loss"] for stir in (0.0, 1.0))
+        calm, stirred = (find_loss(model, Stretch(frames, frames[:, :1]), stir=stir)["loss"] for stir in (0.0, 1.0))
         assert (stirred > calm) == stirs
     stirred.backward()

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from worldmodel.files import signed
-from worldmodel.model.objectives import find_loss, predict_loss
+from worldmodel.model.objectives import Stretch, find_loss, predict_loss
 from worldmodel.settings import ConfigError
 from worldmodel.training import FitConfig, encode_all, fit
 from worldmodel.training.loop import leveled
@@ -52,7 +52,7 @@ def test_both_losses_fall(ball, tiny_fit, sizes):
         model = train(ball, replace(tiny_fit, find_steps=find_steps, predict_steps=predict_steps, straighten=0.0), sizes)
         clips, starts = encode_all(model, ball), torch.arange(2, 7).expand(len(ball), -1)
         frames = torch.from_numpy(ball.frames)
-        found = find_loss(model, frames, frames[:, -1:], 0.0)["loss"]
+        found = find_loss(model, Stretch(frames, frames[:, -1:]))["loss"]
         return found.item(), predict_loss(model, clips, starts, starts, 4)["loss"].item()
 
     untrained, found, foretold = losses(0, 0), losses(60, 0), losses(60, 120)

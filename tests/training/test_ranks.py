@@ -80,7 +80,7 @@ GRADIENTS = """
 import json, sys
 import torch
 from worldmodel.model import WorldModel, WorldModelConfig
-from worldmodel.model.objectives import find_loss, jepa_loss, predict_loss
+from worldmodel.model.objectives import Stretch, find_loss, jepa_loss, predict_loss
 from worldmodel.model.ranks import average_gradients, join_ranks, rank_and_ranks
 join_ranks("cpu")
 rank, ranks = rank_and_ranks()
@@ -91,9 +91,9 @@ for name in ("find", "jepa", "predict"):
     model = WorldModel(WorldModelConfig(**json.loads(sys.argv[2]) | {"jepa": name == "jepa", "still": name == "find"}))
     frames = torch.randint(0, 255, (4, 9, 64, 64, 1), dtype=torch.uint8, generator=draw)
     if name == "find":
-        loss = find_loss(model, frames[mine, :6], frames[mine, 6:], 0.3, frames[mine, 0], None, 0.3)
+        loss = find_loss(model, Stretch(frames[mine, :6], frames[mine, 6:], frames[mine, 0]), 0.3, 0.3)
     elif name == "jepa":
-        loss = jepa_loss(model, frames[mine, :6], frames[mine, 6:], generator=torch.Generator().manual_seed(1))
+        loss = jepa_loss(model, Stretch(frames[mine, :6], frames[mine, 6:]), torch.Generator().manual_seed(1))
     else:
         points, appearance = torch.rand(4, 9, 4, generator=draw), torch.rand(4, 9, model.config.appearance, generator=draw)
         starts = torch.tensor([[2, 3]] * 4)

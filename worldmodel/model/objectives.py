@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 
@@ -20,55 +22,66 @@ FLAT = 0.01  # a latent that varies less, over clips and times, tells nothing: t
 SPARE = 0.1  # weight of what the networks add to a body that is accelerated evenly, in 1/SPEED_SCALE of a picture's half
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """What a step of the search sees: a stretch of each of B clips, and what was drawn to make it harder.
+
+    Attributes:
+        frames: uint8 (B, L, H, W, C).
+        another: uint8 (B, 1, H, W, C), from any time of the same clips; (B, 3, ...) of three times for anchors to be steady.
+        still: the clips' still pictures, uint8 (B, H, W, C), for a model that paints over them.
+        light: shares (B, L, h, w) of the contrast (to a still picture) that the encoder gets to see in parts of each frame.
+            The frames to be painted keep theirs, and a path is to be straight through the flicker.
+        off: px by which points are off when they are painted, (B, L, D): what they tell in hundredths of a pixel alone is lost,
+            as it would be in a dream, and so comes to be told by more.
+        warp: how the first frames are turned and shifted to find landmarks, (B, 3) in -1 to 1.
+    """
+
+    frames: torch.Tensor
+    another: torch.Tensor
+    still: torch.Tensor | None = None
+    light: torch.Tensor | None = None
+    off: torch.Tensor | None = None
+    warp: torch.Tensor | None = None
+
+
 def find_loss(
     model: WorldModel,
-    frames,
-    another,
-    straighten: float,
-    still=None,
-    light=None,
+    given: Stretch,
+    straighten: float = 0.0,
     steady: float = 0.0,
     stir: float = 0.0,
-    weight=None,
-    off=None,
     landmarks: float = 0.0,
-    warp=None,
+    weight=None,
 ) -> dict[str, torch.Tensor]:
-    """Reconstruction of two frames of each stretch, uint8 (B, L, H, W, C), and straightness of the points' paths.
+    """Reconstruction of two frames of each stretch, and straightness of the points' paths.
 
     They are painted with the appearance of another frame of their clips: so what moves must go through the points.
 
     Args:
-        another: uint8 (B, 1, H, W, C), from any time of the same clips; (B, 3, ...) of three times where ``steady``.
-        still: the clips' still pictures, uint8 (B, H, W, C), for a model that paints over them.
         straighten: weight of the third difference of the points, as a share of their spread (label-free smoothness:
             a body in flight has none; a relative penalty cannot be escaped by shrinking). 0 until the body is found.
-        light: shares (B, L, h, w) of the contrast (to a still picture) that the encoder gets to see in parts of each frame.
-            The frames to be painted keep theirs, and a path is to be straight through the flicker.
         steady: weight of what anchors move within clips, as a share of their variance over all: an anchor that follows a
             body says nothing of another time, is painted nowhere, and would never come to learn better.
         stir: weight of what the coordinate that varies most, over clips and times, lacks of `STIRRED` (a hinge on the spread,
             as in VICReg, Bardes et al. 2022): where one thing stands out in every frame, all points may settle on it.
-        weight: what an error of each pixel counts, (C, H, W); None: all alike.
-        off: px by which points are off when they are painted, (B, L, D): what they tell in hundredths of a pixel alone is lost,
-            as it would be in a dream, and so comes to be told by more.
         landmarks: weight of what points lack of being landmarks; see `wandering_off` and `crowded`.
-        warp: how the first frames are turned and shifted for that, (B, 3) in -1 to 1.
+        weight: what an error of each pixel counts, (C, H, W); None: all alike.
     """
-    points, seen = model.encode(frames, light, still)
-    _, appearance = model.encode(another[:, :1])
+    points, seen = model.encode(given.frames, given.light, given.still)
+    _, appearance = model.encode(given.another[:, :1])
     wandering = 0.0
     if steady:
         anchors = 2 * model.config.anchors
-        _, calm = model.encode(still_picture(another).unsqueeze(1))
+        _, calm = model.encode(still_picture(given.another).unsqueeze(1))
         calm = calm[..., :anchors]
         appearance = torch.cat([calm, appearance[..., anchors:]], -1)
         wandering = unsteadiness(whole(seen[..., :anchors].mean(1)), whole(calm[:, 0].detach()))
-    shown = points if off is None else points + off.to(points) * 2 / model.config.size
-    reconstruction = _reconstruction(model, frames, shown, appearance, still, weight)
+    shown = points if given.off is None else points + given.off.to(points) * 2 / model.config.size
+    reconstruction = _reconstruction(model, given, shown, appearance, weight)
     astray = 0.0
     if landmarks:
-        astray = wandering_off(model, frames[:, :1], points[:, 0], warp.to(points)) + crowded(points[:, 0])
+        astray = wandering_off(model, given.frames[:, :1], points[:, 0], given.warp.to(points)) + crowded(points[:, 0])
     points = whole(points)
     spread = points.std((0, 1))
     third = points[:, 3:] - 3 * points[:, 2:-1] + 3 * points[:, 1:-2] - points[:, :-3]
@@ -97,11 +110,10 @@ def wandering_off(model: WorldModel, frames, points: torch.Tensor, warp: torch.T
     Args:
         frames: uint8 (B, 1, H, W, C). warp: (B, 3) in -1 to 1, of `TURN` and, right and up, of `SHIFT`.
     """
-    (angle, shift), picture = (TURN * warp[:, 0], SHIFT * warp[:, 1:]), to_pixels(frames, points.device)[:, 0]
+    angle, shift = TURN * warp[:, 0], SHIFT * warp[:, 1:]
     cos, sin = torch.cos(angle), torch.sin(angle)
     turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], 1)  # (B, 2, 2)
-    if model.config.centred:  # what the encoder is shown of a frame is turned, not the mean picture
-        picture = picture - model.decoder.background.detach()
+    picture = model.visible(to_pixels(frames, points.device))[:, 0]  # where it is centred, the mean picture is not turned
     down = warp.new_tensor([1.0, -1.0])  # rows of a picture go down
     # The warped picture shows at `turn.T @ (place - shift)` what this one shows at `place`.
     where = F.affine_grid(torch.cat([turn, (down * shift).unsqueeze(-1)], -1), picture.shape, align_corners=False)
@@ -119,29 +131,27 @@ def crowded(points: torch.Tensor) -> torch.Tensor:
     return whole(torch.exp(-(places[:, first] - places[:, second]).square().sum(-1) / (2 * CROWD**2))).mean()
 
 
-def _reconstruction(model: WorldModel, frames, points, appearance, still, weight=None) -> torch.Tensor:
+def _reconstruction(model: WorldModel, given: Stretch, points, appearance, weight=None) -> torch.Tensor:
     """Squared error of the first and the middle frame of each stretch, painted with an appearance (B, 1, A)."""
     shown = [0, points.shape[1] // 2]
-    target = to_pixels(frames[:, shown], points.device)
-    still = None if still is None else still[:, None].expand(-1, 2, -1, -1, -1)
+    target = to_pixels(given.frames[:, shown], points.device)
+    still = None if given.still is None else given.still[:, None].expand(-1, 2, -1, -1, -1)
     painted = model.paint(points[:, shown], appearance.expand(-1, 2, -1), still)
     error = (painted - target).square()
     return whole((error if weight is None else weight * error).sum((2, 3, 4))).mean() / 100
 
 
-def jepa_loss(
-    model: WorldModel, frames, another, still=None, light=None, generator: torch.Generator | None = None
-) -> dict[str, torch.Tensor]:
+def jepa_loss(model: WorldModel, given: Stretch, generator: torch.Generator | None = None) -> dict[str, torch.Tensor]:
     """Embeddings of frames foretold from those before them and kept from collapse by `sigreg` (LeWorldModel, Maes et al. 2026).
 
-    Arguments as of `find_loss`; paths are not straightened and anchors not steadied besides. The decoder paints from detached
-    latents: to be looked at, nothing learns from it.
+    Paths are not straightened and anchors not steadied besides. The decoder paints from detached latents: to be looked at,
+    nothing learns from it.
     """
-    points, appearance = model.encode(frames, light, still)
+    points, appearance = model.encode(given.frames, given.light, given.still)
     z = torch.cat([points * PLACE_SPREAD, appearance], -1)
     foretold = whole((model.predictor(z) - z[:, 3:]).square().mean((1, 2))).mean()
     even = sigreg(z, generator)
-    reconstruction = _reconstruction(model, frames, points.detach(), model.encode(another[:, :1])[1].detach(), still)
+    reconstruction = _reconstruction(model, given, points.detach(), model.encode(given.another[:, :1])[1].detach())
     loss, flat = foretold + SIGREG * even + reconstruction, (whole(z).std((0, 1)) < FLAT).float().mean()
     return {"loss": loss, "foretold": foretold, "sigreg": even, "reconstruction": reconstruction, "flat": flat}
 

@@ -147,7 +147,7 @@ class WorldModel(nn.Module):
         """Frame by frame: uint8 (B, T, H, W, C) -> points (B, T, D), appearance (B, T, A).
 
         Args:
-            light, still: as of `find_loss`; for training alone.
+            light, still: as of `Stretch`; for training alone.
 
         Raises:
             ConfigError: the frames have another shape or type than the model was built for.
@@ -159,10 +159,13 @@ class WorldModel(nn.Module):
         batch = to_pixels(frames, self.device)
         if light is not None:
             batch = dimmed(batch, light.to(self.device), None if still is None else to_pixels(still[:, None], self.device))
-        if c.centred:
-            batch = batch - self.decoder.background.detach()
+        batch = self.visible(batch)
         points, appearance = self.encoder(batch.flatten(0, 1).contiguous(memory_format=torch.channels_last))
         return points.unflatten(0, batch.shape[:2]), appearance.unflatten(0, batch.shape[:2])
+
+    def visible(self, pictures: torch.Tensor) -> torch.Tensor:
+        """What the encoder is shown of pictures (..., C, H, W) in 0 to 1: if it is centred, how they differ from the mean one."""
+        return pictures - self.decoder.background.detach() if self.config.centred else pictures
 
     def observe(self, frames, actions=None, before: LatentState | None = None) -> LatentState:
         """Watch frames and say what is believed after each.

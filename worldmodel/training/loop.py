@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from ..files import held
 from ..model import WorldModel, WorldModelConfig
-from ..model.objectives import find_loss, jepa_loss, predict_loss
+from ..model.objectives import Stretch, find_loss, jepa_loss, predict_loss
 from ..model.ranks import average_gradients, join_ranks, rank_and_ranks, whole
 from ..model.world_model import still_picture, to_pixels
 from ..settings import ConfigError, TrainingDiverged, check_config, choose_device, generator
@@ -252,7 +252,7 @@ class _Run:
         some = self.videos.read(clips)[:, :: max(1, self.videos.shape[0] // 8)]
         torch.manual_seed(self.config.seed)
         pictures = (to_pixels(part, self.device).flatten(0, 1) for part in (some, still_picture(some)[:, None]))
-        self.model.encoder.look_apart(*(picture - self.model.decoder.background.detach() for picture in pictures))
+        self.model.encoder.look_apart(*map(self.model.visible, pictures))
 
     def find_step(self, step, share):
         if self.config.apart and step in (round(part * self.config.find_steps) for part in LOOK):
@@ -276,10 +276,10 @@ class _Run:
             off = c.noise * torch.from_numpy(drawn[mine])
         warp = torch.from_numpy(rng.uniform(-1, 1, (c.find_clips, 3))[mine]) if c.landmarks else None
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.bf16):
+            given = Stretch(frames, another, still, light, off, warp)
             if self.model.config.jepa:
-                return jepa_loss(self.model, frames, another, still, light, directions), clips
-            more = (c.steady, c.stir, self.weight, off, c.landmarks, warp)
-            return find_loss(self.model, frames, another, straighten, still, light, *more), clips
+                return jepa_loss(self.model, given, directions), clips
+            return find_loss(self.model, given, straighten, c.steady, c.stir, c.landmarks, self.weight), clips
 
     def predict_step(self, step, share):
         c, rng = self.config, generator(self.config.seed, 1, step)
