@@ -307,6 +307,8 @@ def test_the_reward_at_an_end_hangs_on_the_moment_before_as_well_and_everyone_fo
     one, other = (net.outcome(moment, after)[1] for moment in (before, faster))
     assert one.shape == (5, CLIPS, FRAMES - 1) and one.std(0).min() > 0
     assert ((one != other).all(0) == (torch.arange(FRAMES - 1) == 3)).all()
+    ends = torch.rand(CLIPS, FRAMES - 1) < 0.3
+    torch.testing.assert_close(net.outcome(before, after, ends)[1], one[:, ends])
 
 
 def test_units_of_rewards_at_ends_are_those_of_the_ends_alone():

@@ -77,11 +77,12 @@ class OutcomeHead(nn.Module):
         parts.append(appearance[..., : self.anchors] * PLACE_SCALE)
         return torch.cat(parts if action is None else [*parts, action], -1)
 
-    def forward(self, before, after) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The reward at an end is (heads, B, T), as each of the committee has it."""
+    def forward(self, before, after, at: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The reward at an end is (heads, B, T), as each of the committee has it, or (heads, n) ``at`` n of the moments."""
         moved = after.points - before.points
         seen = self.inputs(after.points, after.speed, moved, before.speed, after.appearance, after.action)
-        (running, end), final = self.network(seen).unbind(-1), self.committee(seen.detach()).squeeze(-1)
+        running, end = self.network(seen).unbind(-1)
+        final = self.committee((seen if at is None else seen[at]).detach()).squeeze(-1)
         mean, spread = self.logged[:2]
         return mean[0] + spread[0] * running, mean[1] + spread[1] * final, end
 

@@ -242,10 +242,11 @@ def outcome_loss(model: WorldModel, before: LatentState, after: LatentState, rew
 
     Rewards at ends are averaged by themselves, for there are few, and over those who foretell them.
     """
-    running, final, end = model.outcome(before, after)
+    last = valid * ends > 0
+    running, final, end = model.outcome(before, after, last)
     (unit, unit_of_ends), over = model.outcome.logged[1], whole(valid * ends)
     on_the_way = (1 - ends) * ((running - rewards) / unit) ** 2
     each = whole(on_the_way + F.binary_cross_entropy_with_logits(end, ends, reduction="none"))
-    paid = whole((((final - rewards) / unit_of_ends) ** 2).mean(0))
+    paid = torch.zeros_like(rewards).masked_scatter(last, (((final - rewards[last]) / unit_of_ends) ** 2).mean(0))
     valid = whole(valid)
-    return (each * valid).sum() / valid.sum().clamp(min=1) + (paid * over).sum() / over.sum().clamp(min=1)
+    return (each * valid).sum() / valid.sum().clamp(min=1) + whole(paid).sum() / over.sum().clamp(min=1)
