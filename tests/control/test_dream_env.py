@@ -9,7 +9,7 @@ import pytest
 import torch
 from gymnasium.wrappers.vector import ArrayConversion
 
-from worldmodel.control import DreamEnv, PhysicsEnv, approach
+from worldmodel.control import DreamEnv, Observed, PhysicsEnv, approach
 from worldmodel.model import WorldModel
 from worldmodel.settings import ConfigError
 from worldmodel.training import fit
@@ -232,6 +232,52 @@ def test_a_blurred_dream_is_the_same_dream_seen_less_sharply(dream):
     torch.testing.assert_close((noisy - seen).std(0), blurred.noise, rtol=0.5, atol=1e-6)
 
 
+def test_awake_speeds_are_those_that_eyes_would_make_out(dream, dreamer):
+    """As `track` gives them, from the clip's own frames and those that were dreamt since; and the dream is the same."""
+    asleep, env = dream(16), dream(16, awake=True)
+    (before, _), (first, _) = asleep.reset(seed=0), env.reset(seed=0)
+    torch.testing.assert_close(first, before)
+    clip, frame = env.origin["clip"], env.origin["frame"]
+    assert frame.min() < dreamer.config.window - 1  # there the first frame stands in for those before it
+    actions = torch.rand(16, 12, 2)
+    path = dreamer.imagine(env.state, actions)
+    shown = [env.step(action)[0] for action in actions.unbind(1)]
+    differ = 0
+    for n in range(16):
+        logged = env.bank[clip[n] : clip[n] + 1, : frame[n] + 1]
+        points, acted = torch.cat([logged.points, path.points[n : n + 1]], 1), torch.cat([logged.action, actions[n : n + 1]], 1)
+        seen = dreamer.track(points, torch.zeros(*points.shape[:2], dreamer.config.appearance), acted)
+        for t in range(12):
+            if env.age[n] == 12:  # not begun anew on the way
+                d = 2 * dreamer.config.points
+                torch.testing.assert_close(shown[t][n, :d], path.points[n, t])
+                torch.testing.assert_close(shown[t][n, d : 2 * d], seen.speed[0, frame[n] + 1 + t], rtol=1e-4, atol=1e-5)
+                differ += not torch.allclose(shown[t][n, d : 2 * d], path.speed[n, t], atol=1e-3)
+    assert differ > 50
+
+
+def test_awake_and_blurred_speeds_are_made_out_from_what_is_shown_of_the_points(dream, dreamer):
+    env, d = dream(8, awake=True, blur=1.0), 2 * dreamer.config.points
+    env.reset(seed=0)
+    for _ in range(3):
+        shown, *_, over, cut, _ = env.step(torch.zeros(8, 2))
+        torch.testing.assert_close(env.origin["points"][:, -1], shown[:, :d])
+        assert not torch.allclose(shown[:, :d], env.state.points[:, 0], atol=1e-5)
+        _, _, speed = dreamer.evidence(env.origin["points"], env.origin["actions"], env.state.seen)
+        torch.testing.assert_close(shown[:, d : 2 * d], speed[:, 0])
+
+
+def test_an_awake_dream_goes_on_from_what_was_seen(dream, dreamer):
+    """Begun from a true episode it shows what was seen there."""
+    view, env = Observed(PhysicsEnv(num_envs=4), dreamer), dream(4, awake=True)
+    view.reset(seed=0)
+    for _ in range(3):
+        seen, *_ = view.step(np.full((4, 2), 0.3, np.float32))
+    env.reset(seed=0)
+    torch.testing.assert_close(env.begin(view.state, 3).numpy(), seen)
+    assert (env.age == 3).all()
+
+
 def test_an_approach_is_worth_most_where_the_goal_is(dream, dreamer):
     env = dream(2)
     env.reset(seed=0)
@@ -254,6 +300,12 @@ def test_a_model_without_a_belief_is_dreamt_in_as_well(lander, sizes, tiny_fit):
     for _ in range(3):
         seen, reward, *_ = env.step(torch.zeros(5, env.single_action_space.shape[0]))
     assert seen.shape == (5, model.feature_size) and torch.isfinite(seen).all() and torch.isfinite(reward).all()
+
+
+def test_who_makes_out_speeds_by_a_memory_cannot_be_awake(lander, sizes):
+    with pytest.raises(ConfigError, match="awake"):
+        sizes = replace(sizes, size=64, channels=1, actions=2, rewards=True, dynamics="gru")
+        DreamEnv(WorldModel(sizes), lander, awake=True)
 
 
 def test_what_neither_acts_nor_believes_cannot_accelerate(sizes):

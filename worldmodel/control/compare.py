@@ -67,8 +67,7 @@ def side_by_side(model, dreams: DreamEnv, act, env, seed: int, fork: int = 2) ->
         features, _, terminated, truncated, _ = view.step(act(features))
         over |= terminated | truncated
     dreams.reset(seed=seed)
-    dreams.state, dreams.age = view.state[:, -1:], dreams.age + fork
-    for name, world, seen in (("dream", dreams, dreams.state.vector()[:, 0]), ("true", view, features)):
+    for name, world, seen in (("dream", dreams, dreams.begin(view.state, fork)), ("true", view, features)):
         going, path, valid, returns = ~over, [], [], np.zeros(env.num_envs)
         while going.any():
             seen, *rest, _ = world.step(act(seen))

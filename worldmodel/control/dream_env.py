@@ -44,6 +44,7 @@ class DreamEnv(VectorEnv):
         penalty: float = 0.1,
         blur: float = 0.0,
         unsure: float = 0.0,
+        awake: bool = False,
     ):
         """Dreams of the worlds in the log or, widened, of stranger ones.
 
@@ -61,12 +62,16 @@ class DreamEnv(VectorEnv):
             unsure: share of the dreams that begin in the first two frames of a clip, obey what the whole of it told of its
                 constants, and show what it had told at the same age, at first next to nothing: as in a true episode, one must
                 act before one knows. The others know from their start what they will ever know.
+            awake: speeds are shown as eyes would make them out from the last points, blurred as those are, and not as the
+                dynamics have them. The two are apart by what hangs on place and push, and who knows one misjudges the other.
             ensemble: where it doubts, rewards are less by ``penalty`` spreads of the log's rewards for each unit beyond 1; where
                 every step of the log paid the same, by that share of it.
 
         Raises:
-            ConfigError: the model knows no actions or no rewards.
+            ConfigError: the model knows no actions or no rewards; or is to be awake, and has no evidence to make out speeds by.
         """
+        if awake and model.evidence is None:
+            raise ConfigError("awake: only a model with evidence makes out speeds from its last points")
         if not model.config.actions or model.outcome is None:
             raise ConfigError("a dream needs a model that was trained on logged actions and rewards")
         self.model, self.num_envs, self.limit, self.widen = model, num_envs, limit, widen
@@ -79,6 +84,7 @@ class DreamEnv(VectorEnv):
         self.middle = beliefs.mean(0)
         self.hurry = (self.middle - beliefs).T @ (lengths - lengths.mean())  # of beliefs, where episodes are shorter
         self.noise = blur * self._surprise(clips["actions"], clips["valid"]) if blur else None
+        self.awake = awake
         alive = (clips["valid"] * (1 - clips["ends"])).bool()
         first, last = starts
         alive[:, :first] = False
@@ -99,7 +105,15 @@ class DreamEnv(VectorEnv):
         self.state, self.origin = self._draw()
         self.age = torch.zeros(self.num_envs, dtype=torch.long, device=self.model.device)
         self.over = torch.zeros_like(self.age, dtype=torch.bool)
-        return self._seen(), {}
+        return self._seen(~self.over), {}
+
+    def begin(self, state: LatentState, age: int) -> torch.Tensor:
+        """Dream on from the last moment of a state (N, T) that was observed for ``age`` steps and more; what is seen there."""
+        self.state, self.age = state[:, -1:], torch.full_like(self.age, age)
+        if self.awake:
+            reach = torch.arange(-self.model.config.window, 0).clamp(min=-state.points.shape[1])
+            self.origin |= {"points": state.points[:, reach], "actions": state.action[:, reach]}
+        return self._seen(torch.ones_like(self.over))
 
     @torch.no_grad()
     def step(self, actions):
@@ -119,6 +133,7 @@ class DreamEnv(VectorEnv):
         if not (torch.isfinite(actions).all() and (actions.abs() <= 1).all()):
             raise ConfigError("an action must be finite and lie in [-1, 1]")
         after = self.model.imagine(self.state, actions.unsqueeze(1))
+        after = replace(after, seen=after.seen + 1)
         running, final, end = (value[:, 0] for value in self.model.outcomes(self.state, after))
         end = torch.where((after.points.abs() <= LOST).all(-1)[:, 0], end, 1.0)
         reward, expected = torch.where(end > 0.5, final, running), (1 - end) * running + end * final
@@ -137,18 +152,26 @@ class DreamEnv(VectorEnv):
         terminated = end > 0.5
         truncated = (self.age >= self.limit) & ~terminated
         self.over = terminated | truncated
-        return self._seen(), reward, terminated, truncated, {"end_probability": end, "expected_reward": expected}
+        return self._seen(fresh), reward, terminated, truncated, {"end_probability": end, "expected_reward": expected}
 
     def render(self):
         """The dreams' pictures, RGB uint8 (H, W, 3) each."""
         return tuple(np.repeat(frame, 4 - frame.shape[-1], -1) for frame in self.model.decode(self.state)[:, 0].cpu().numpy())
 
-    def _seen(self) -> torch.Tensor:
+    def _seen(self, fresh: torch.Tensor) -> torch.Tensor:
+        """What is shown of the state; ``fresh`` (N,) where it is a logged one."""
         features = (replace(self.state, belief=self._told()) if self.unsure else self.state).vector()[:, 0]
-        if self.noise is None:
+        if self.noise is not None:
+            draw = torch.from_numpy(self.np_random.standard_normal(features.shape, np.float32))
+            features = features + self.noise * draw.to(features.device)
+        if not self.awake:
             return features
-        draw = torch.from_numpy(self.np_random.standard_normal(features.shape, np.float32))
-        return features + self.noise * draw.to(features.device)
+        latents, past = self.state.points.shape[-1], self.origin
+        for name, new in (("points", features[:, None, :latents]), ("actions", self.state.action)):
+            past[name] = torch.where(fresh.view(-1, 1, 1), past[name], torch.cat([past[name][:, 1:], new], 1))
+        with torch.no_grad():
+            _, _, speed = self.model.evidence(past["points"], past["actions"], self.state.seen)
+        return torch.cat([past["points"][:, -1], speed[:, 0], features[:, 2 * latents :]], -1)
 
     def _told(self) -> Belief:
         """What is shown of the constants: in dreams that are unsure, what their clips had told by then.
@@ -190,7 +213,13 @@ class DreamEnv(VectorEnv):
         away, by = believed - self.middle, torch.from_numpy(self.np_random.uniform(1, self.widen, (self.num_envs, 1)))
         moved = torch.where((away @ self.hurry).unsqueeze(1) > 0, (by.to(away) - 1) * away, 0.0)
         state = replace(state, belief=Belief((believed + moved).unsqueeze(1), state.belief.weight))
-        return state, {"clip": clip, "frame": frame, "unsure": unsure, "moved": moved}
+        origin = {"clip": clip, "frame": frame, "unsure": unsure, "moved": moved}
+        if self.awake:  # before the first frame a window repeats it, and nothing is done
+            window = frame.unsqueeze(1) + torch.arange(1 - self.model.config.window, 1, device=frame.device)
+            past, rows = window.clamp(min=0), clip.unsqueeze(1)
+            actions = self.bank.action[rows, past] * (window >= 0).unsqueeze(-1)
+            origin |= {"points": self.bank.points[rows, past], "actions": actions}
+        return state, origin
 
 
 @torch.inference_mode()

@@ -35,8 +35,8 @@ ALL_MOVES = {"steady": 0.0}  # no weight on what stays within a clip; Reacher's 
 LEANING = ALL_MOVES | {"landmarks": 0.03, "straighten": 0.0, "noise": 0.1, "predict_decay": 0.1}
 PALE = {"level": 0.9}  # a pole that is thin besides
 BARE = {"anchors": 0, "vector": 1, "constants": 0, "centred": False}  # where nothing differs from clip to clip
-DEAR = 0.3  # the price on doubt where a dream that leaves the log's range pays as if nothing were
-STEADFAST = {"normalised": True}  # where every step pays the same, and a return is the sum of hundreds
+# Where every step pays the same, in a dream also that has left the log's range, and a return is the sum of hundreds.
+HELD = {"awake": True, "price": 0.3, "act": {"normalised": True}}
 CONTACT = {"straighten_from": 0.5, "predict_decay": 0.3}  # what jerks must be seen sharply first, and bounces are few
 BALANCE = {"change": 0.3, "feedback": 10.0}  # where pushes that are held for long soon end an episode
 
@@ -53,6 +53,7 @@ class Task:
     fit: dict = field(default_factory=dict)  # settings of `training.FitConfig` that differ from those of all logs
     sizes: dict = field(default_factory=dict)  # of the model, that differ from `GOAL`
     blur: float = 1.0  # of the dreams in which to learn to act
+    awake: bool = False  # whether speeds are shown in them as eyes would make them out
     price: float = 0.0  # what these pay less where they are in doubt, or nothing; the control is the other way
     act: dict = field(default_factory=dict)  # settings of `control.ActorCriticConfig` that differ from those of all tasks
 
@@ -104,8 +105,8 @@ TASKS = {
         Task("lander", 600, 48, price=0.1),
         Task("catcher", 416, 48, fit=APART | CONTACT, blur=0.0, price=0.1),
         Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, price=0.1, act={"discount": 0.98}),
-        Task("CartPole-v1", 860, 40, NEAR, BALANCE, LEANING | PALE, BARE, price=DEAR, act=STEADFAST),
-        Task("InvertedPendulum-v5", 860, 40, {"share": 0.1} | SMALL, BALANCE, LEANING, BARE, price=DEAR, act=STEADFAST),
+        Task("CartPole-v1", 860, 40, NEAR, BALANCE, LEANING | PALE, BARE, **HELD),
+        Task("InvertedPendulum-v5", 860, 40, {"share": 0.1} | SMALL, BALANCE, LEANING, BARE, **HELD),
         Task("Reacher-v5", 400, 50, {"default_camera_config": ABOVE}, {}, APART | ALL_MOVES),
     )
 }
@@ -124,7 +125,7 @@ class Pupil:
         self.few = max(2, self.episodes // 25)  # of these, where a planner acts
 
     def dreams(self, count: int = 256, **options) -> control.DreamEnv:
-        return control.DreamEnv(self.model, self.log, count, **{"limit": self.limit} | options)
+        return control.DreamEnv(self.model, self.log, count, **{"limit": self.limit, "awake": self.task.awake} | options)
 
     def practice(self, **options) -> control.DreamEnv:
         """Dreams to learn in."""
