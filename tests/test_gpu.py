@@ -119,7 +119,7 @@ def test_a_dream_there_is_a_plain_environment_to_others(model, log):
 
 
 def test_a_whole_seed_with_actions_that_nobody_labelled(tiny_scale, folder, monkeypatch):
-    monkeypatch.setitem(TASKS, "lander", Task("lander", 40, 24, price=0.1))
+    monkeypatch.setitem(TASKS, "lander", Task("lander", 40, 24, priced=True))
     monkeypatch.setattr(training, "LatentActionConfig", partial(training.LatentActionConfig, steps=20))
     found = run_latent_actions("lander", 0, tiny_scale, folder / "data", folder / "runs", False)
     assert all(isinstance(values, np.ndarray) for values in found.values())

@@ -201,7 +201,7 @@ def control(
 
     dreamer, of = load(model).requires_grad_(False), TASKS[task]
     pupil = Pupil(of, seed, SCALES[preset], dreamer, of.log(root))
-    policy = pupil.learn(pupil.practice(ensemble=pupil.ensemble() if of.price else None), progress=True)
+    policy = pupil.learn(pupil.practice(ensemble=pupil.ensemble() if of.priced else None), progress=True)
     save_policy(policy, out)
     for band in ("train", "beyond"):
         found = unsolved(compare(dreamer, {"dream": policy}, band, episodes, seed, task))

@@ -54,7 +54,8 @@ class Task:
     sizes: dict = field(default_factory=dict)  # of the model, that differ from `GOAL`
     blur: float = 1.0  # of the dreams in which to learn to act
     awake: bool = False  # whether speeds are shown in them as eyes would make them out
-    price: float = 0.0  # what these pay less where they are in doubt, or nothing; the control is the other way
+    priced: bool = False  # whether these pay less where they are in doubt; the control is the other way
+    price: float = 0.1  # how much, where they do
     act: dict = field(default_factory=dict)  # settings of `control.ActorCriticConfig` that differ from those of all tasks
 
     @property
@@ -83,7 +84,7 @@ class Task:
     def practice(self) -> dict:
         """Of dreams to learn in: widened and unsure where gravity differs from clip to clip, and as unsharp as is best there."""
         strange = {"widen": control.WIDEN, "unsure": control.UNSURE} if self.world in WORLDS else {}
-        return {"blur": self.blur} | strange | ({"penalty": self.price} if self.price else {})
+        return {"blur": self.blur, "penalty": self.price} | strange
 
     def env(self, num_envs: int, band: str = "train"):
         """The true world."""
@@ -102,9 +103,9 @@ class Task:
 TASKS = {
     task.name: task
     for task in (
-        Task("lander", 600, 48, price=0.1),
-        Task("catcher", 416, 48, fit=APART | CONTACT, blur=0.0, price=0.1),
-        Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, price=0.1, act={"discount": 0.98}),
+        Task("lander", 600, 48, priced=True),
+        Task("catcher", 416, 48, fit=APART | CONTACT, blur=0.0, priced=True),
+        Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, act={"discount": 0.98}),
         Task("CartPole-v1", 860, 40, NEAR, BALANCE, LEANING | PALE, BARE, **HELD),
         Task("InvertedPendulum-v5", 860, 40, {"share": 0.1} | SMALL, BALANCE, LEANING, BARE, **HELD),
         Task("Reacher-v5", 400, 50, {"default_camera_config": ABOVE}, {}, APART | ALL_MOVES),
@@ -272,13 +273,13 @@ def task_seed(task: str, seed: int, scale: Scale, root, out: Path, progress: boo
     pupil = Pupil(of, seed, scale, model, videos)
     both = seed < scale.few  # with a price on doubt and without one
     ensemble = None
-    if of.price or both:
+    if of.priced or both:
         ensemble = pupil.ensemble(progress)
-    policies, curve = pupil.practise(ensemble if of.price else None)
+    policies, curve = pupil.practise(ensemble if of.priced else None)
     control.save_policy(policies["dream"], f"{place}-policy")
-    other = "unpenalised" if of.price else "penalised"
+    other = "unpenalised" if of.priced else "penalised"
     if both:
-        policies[other] = pupil.learn(pupil.practice(ensemble=None if of.price else ensemble))
+        policies[other] = pupil.learn(pupil.practice(ensemble=None if of.priced else ensemble))
     policies["evolved"] = control.evolve(pupil.dreams(), scale.generations, seed=seed, progress=progress)[0]
     policies["clone"] = control.clone(model, pupil.log, 10 * scale.generations, seed=seed, progress=progress)
     for band in of.bands:
