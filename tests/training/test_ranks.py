@@ -55,7 +55,7 @@ def losses(out):
 
 
 def test_two_processes_have_the_losses_of_one(videos, exact, sizes, tmp_path):
-    exact = replace(exact, noise=0.3, landmarks=0.3)  # which are drawn for both
+    exact, sizes = replace(exact, noise=0.3, landmarks=0.3), replace(sizes, paid=True)  # which are drawn for both
     fit(videos, exact, sizes, tmp_path / "one", device="cpu", progress=False)
     run_two(videos, tmp_path / "two", exact, sizes)
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
