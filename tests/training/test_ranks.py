@@ -21,8 +21,8 @@ import json, sys
 from worldmodel.model import WorldModelConfig
 from worldmodel.training import FitConfig, fit
 from worldmodel.videos import Videos
-videos, out, config, sizes = sys.argv[1], sys.argv[2], *map(json.loads, sys.argv[3:])
-fit(Videos.open(videos), FitConfig(**config), WorldModelConfig(**sizes), out, device="cpu")
+for out, config, sizes in json.loads(sys.argv[2]):
+    fit(Videos.open(sys.argv[1]), FitConfig(**config), WorldModelConfig(**sizes), out, device="cpu")
 """
 
 
@@ -37,28 +37,38 @@ def exact(tiny_fit):
     return replace(tiny_fit, bf16=False, find_rate=1e-3, predict_rate=1e-3)
 
 
-def command(videos, out, config, sizes, *options):
-    program = Path(out).with_suffix(".py")
+def command(videos, *runs):
+    """To train, one after the other, what each of the runs (folder, config, sizes) asks for."""
+    program = Path(runs[0][0]).with_suffix(".py")
     program.write_text(PROGRAM)
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *options]
-    return [*start, str(program), str(videos.path), str(out), json.dumps(asdict(config)), json.dumps(asdict(sizes))]
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    asked = [(str(out), asdict(config), asdict(sizes)) for out, config, sizes in runs]
+    return [*start, str(program), str(videos.path), json.dumps(asked)]
 
 
-def run_two(*arguments):
+FAMILIES = ({"paid": True}, {"jepa": True}, {"dynamics": "kinematic"})
+
+
+@pytest.fixture(scope="module")
+def runs(videos, exact, sizes, tmp_path_factory):
+    """Of each family its folders: trained by one process, and by two, which are started once for all."""
+    folder, asked = tmp_path_factory.mktemp("runs"), []
+    for number, family in enumerate(FAMILIES):
+        config = replace(exact, find_steps=4, predict_steps=4) if number else replace(exact, noise=0.3, landmarks=0.3)
+        asked.append((folder / f"two-{number}", config, replace(sizes, **family)))
+        fit(videos, *asked[-1][1:], folder / f"one-{number}", device="cpu", progress=False)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command(*arguments), env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command(videos, *asked), env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+    return {str(family): (folder / f"one-{number}", folder / f"two-{number}") for number, family in enumerate(FAMILIES)}
 
 
 def losses(out):
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
 
 
-def test_two_processes_have_the_losses_of_one(videos, exact, sizes, tmp_path):
-    exact, sizes = replace(exact, noise=0.3, landmarks=0.3), replace(sizes, paid=True)  # which are drawn for both
-    fit(videos, exact, sizes, tmp_path / "one", device="cpu", progress=False)
-    run_two(videos, tmp_path / "two", exact, sizes)
-    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+def test_two_processes_have_the_losses_of_one(runs):
+    one, two = map(losses, runs[str(FAMILIES[0])])
     assert [line["step"] for line in one] == [line["step"] for line in two] and one
     for mine, theirs in zip(one, two):
         assert mine.keys() == theirs.keys()
@@ -67,12 +77,9 @@ def test_two_processes_have_the_losses_of_one(videos, exact, sizes, tmp_path):
         )
 
 
-@pytest.mark.parametrize("family", [{"jepa": True}, {"dynamics": "kinematic"}], ids=str)
-def test_so_do_the_other_families(videos, exact, sizes, tmp_path, family):
-    sizes, config = replace(sizes, **family), replace(exact, find_steps=4, predict_steps=4)
-    fit(videos, config, sizes, tmp_path / "one", device="cpu", progress=False)
-    run_two(videos, tmp_path / "two", config, sizes)
-    for mine, theirs in zip(losses(tmp_path / "one"), losses(tmp_path / "two"), strict=True):
+@pytest.mark.parametrize("family", FAMILIES[1:], ids=str)
+def test_so_do_the_other_families(runs, family):
+    for mine, theirs in zip(*map(losses, runs[str(family)]), strict=True):
         assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-5, abs=1e-5)
 
 
@@ -124,7 +131,7 @@ def test_a_run_goes_on_with_another_number_of_processes(videos, exact, sizes, tm
     """Two begin and are stopped after the first checkpoint; one goes on and ends as one would have alone."""
     exact = replace(exact, find_steps=30, predict_steps=6)  # long enough to be stopped on the way
     fit(videos, exact, sizes, tmp_path / "one", device="cpu", progress=False)
-    run = subprocess.Popen(command(videos, tmp_path / "two", replace(exact, save_every=1), sizes))
+    run = subprocess.Popen(command(videos, (tmp_path / "two", replace(exact, save_every=1), sizes)))
     wait_for(lambda: (tmp_path / "two/manifest.json").exists())
     run.terminate()
     run.wait(timeout=60)
@@ -136,7 +143,7 @@ def test_a_run_goes_on_with_another_number_of_processes(videos, exact, sizes, tm
 
 def test_when_a_rank_is_killed_the_others_stop_and_the_last_checkpoint_stands(videos, exact, sizes, tmp_path):
     config = replace(exact, find_steps=40, predict_steps=40, save_every=2)
-    run = subprocess.Popen(command(videos, tmp_path / "run", config, sizes))
+    run = subprocess.Popen(command(videos, (tmp_path / "run", config, sizes)))
     try:
         wait_for(lambda: (tmp_path / "run/manifest.json").exists())
         os.kill(children(run.pid)[-1], signal.SIGKILL)
