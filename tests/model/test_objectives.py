@@ -8,7 +8,18 @@ import pytest
 import torch
 
 from worldmodel.model import WorldModel, WorldModelConfig
-from worldmodel.model.objectives import SHIFT, TURN, Stretch, crowded, find_loss, predict_loss, unsteadiness, wandering_off
+from worldmodel.model.objectives import (
+    PAID,
+    SHIFT,
+    TURN,
+    Stretch,
+    crowded,
+    find_loss,
+    misjudging,
+    predict_loss,
+    unsteadiness,
+    wandering_off,
+)
 
 WIDTHS = {"encoder_width": 8, "decoder_width": 8, "dynamics_width": 16}
 SIZES = WorldModelConfig(size=16, points=2, anchors=1, vector=2, constants=3, **WIDTHS)
@@ -124,6 +135,35 @@ def test_points_in_one_place_crowd_and_points_far_apart_do_not():
     assert crowded(torch.tensor([[-0.9, 0.0, 0.9, 0.0]])).item() < 1e-6
     near, far = (crowded(torch.tensor([[0.0, 0.0, gap, 0.0]])).item() for gap in (0.1, 0.3))
     assert near > far and far == pytest.approx(np.exp(-0.5 * (0.3 / 0.25) ** 2), rel=1e-5)
+
+
+def paid_stretch():
+    """A model whose eyes learn from rewards, and a stretch with some rewards missing."""
+    torch.manual_seed(0)
+    net = WorldModel(replace(SIZES, actions=2, rewards=True, paid=True))
+    frames, rewards = torch.randint(0, 256, (3, 6, 16, 16, 1), dtype=torch.uint8), torch.randn(3, 6)
+    rewards[0, 3:] = torch.nan
+    return net, Stretch(frames, frames[:, :1], actions=torch.rand(3, 6, 2), rewards=rewards)
+
+
+def test_what_pays_teaches_the_eyes():
+    net, given = paid_stretch()
+    error = misjudging(net, given, *net.encode(given.frames))
+    error.backward()
+    for part in (net.worth, net.encoder.stem, net.encoder.head):
+        assert all(p.grad.abs().max() > 0 for p in part.parameters())
+    plain, paid = (find_loss(net, one)["loss"] for one in (replace(given, rewards=None), given))
+    assert (paid - plain).item() == pytest.approx(PAID * error.item(), rel=1e-4)
+
+
+def test_rewards_that_never_came_and_that_of_the_first_frame_do_not_count():
+    net, given = paid_stretch()
+    points, appearance = net.encode(given.frames)
+    found = misjudging(net, given, points, appearance).item()
+    guess, there = net.worth(points, appearance, given.actions), ~given.rewards[:, 1:].isnan()
+    assert found == pytest.approx((guess - given.rewards[:, 1:])[there].square().mean().item(), rel=1e-5)
+    given.rewards[:, 0] = torch.nan
+    assert misjudging(net, given, points, appearance).item() == found
 
 
 def test_landmarks_come_with_their_weight():

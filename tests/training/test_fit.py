@@ -13,7 +13,7 @@ from worldmodel.files import signed
 from worldmodel.model.objectives import Stretch, find_loss, predict_loss
 from worldmodel.settings import ConfigError
 from worldmodel.training import FitConfig, encode_all, fit
-from worldmodel.training.loop import leveled
+from worldmodel.training.loop import leveled, standard_rewards
 
 loop = import_module("worldmodel.training.loop")
 
@@ -124,6 +124,22 @@ def test_a_pixel_counts_the_more_the_less_it_varies_and_all_together_as_much_as_
 def test_points_that_are_to_look_apart_need_something_to_stand_out_from(ball, tiny_fit, sizes):
     with pytest.raises(ConfigError, match="apart"):
         train(ball, replace(tiny_fit, apart=True), sizes)
+
+
+def test_rewards_are_brought_to_order_1_and_none_comes_before_the_first_step_or_after_the_end(lander):
+    rewards, ends = standard_rewards(lander), lander.ends
+    over = np.cumsum(ends, 1) - ends > 0
+    over[:, 0] = True
+    assert (np.isnan(rewards) == over).all() and over[:, 1:].any()
+    assert np.nanmean(rewards) == pytest.approx(0, abs=1e-5) and np.nanstd(rewards) == pytest.approx(1, abs=1e-2)
+
+
+def test_eyes_learn_from_rewards_only_where_there_are_some(lander, ball, tiny_fit, sizes):
+    with pytest.raises(ConfigError, match="paid"):
+        train(ball, tiny_fit, replace(sizes, paid=True))
+    config = replace(tiny_fit, find_steps=2, predict_steps=1)
+    plain, paid = (train(lander, config, replace(sizes, paid=paid)) for paid in (False, True))
+    assert not torch.equal(plain.encoder.head.weight, paid.encoder.head.weight)
 
 
 def test_only_points_can_be_landmarks(ball, tiny_fit, sizes):

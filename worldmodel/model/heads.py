@@ -87,6 +87,25 @@ class OutcomeHead(nn.Module):
         return mean[0] + spread[0] * running, mean[1] + spread[1] * final, end
 
 
+class Worth(nn.Module):
+    """What a frame shows, and what moved since the one before -> the reward that came with it: so that eyes look for what pays.
+
+    It is for the search alone. In a dream rewards come from the `OutcomeHead`, which learns when eyes have learned.
+    """
+
+    def __init__(self, latents: int, anchors: int, actions: int, width: int):
+        super().__init__()
+        self.anchors = anchors
+        self.network = nn.Sequential(
+            nn.Linear(2 * latents + anchors + actions, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1)
+        )
+
+    def forward(self, points: torch.Tensor, appearance: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        """Points (B, L, D), appearance (B, L, A), actions that led to each frame -> rewards (B, L - 1) of all but the first."""
+        parts = [points[:, 1:], SPEED_SCALE * points.diff(dim=1), appearance[:, 1:, : self.anchors], actions[:, 1:]]
+        return self.network(torch.cat(parts, -1)).squeeze(-1)
+
+
 class Predictor(nn.Module):
     """Three embeddings in a row -> the next one: what a jepa is trained through."""
 

@@ -19,6 +19,7 @@ STIRRED = 0.05  # of a picture's half
 TURN, SHIFT = 0.3, 0.25  # rad, and of a picture's half: how far it is turned and shifted at most, to see whether points follow
 CROWD = 0.25  # of a picture's half: landmarks that are nearer to each other crowd
 FLAT = 0.01  # a latent that varies less, over clips and times, tells nothing: the share of them is logged as ``flat``
+PAID = 1.0  # weight of what rewards are misjudged by, squared, in units of their spread
 SPARE = 0.1  # weight of what the networks add to a body that is accelerated evenly, in 1/SPEED_SCALE of a picture's half
 
 
@@ -34,6 +35,7 @@ class Stretch:
             The frames to be painted keep theirs, and a path is to be straight through the flicker.
         off: px by which points are off when they are painted, (B, L, D): what they tell in hundredths of a pixel alone is lost,
             as it would be in a dream, and so comes to be told by more.
+        actions, rewards: that led to each frame (B, L, A) and came with it (B, L), in units of their spread; NaN where none did.
         warp: how the first frames are turned and shifted to find landmarks, (B, 3) in -1 to 1.
     """
 
@@ -43,6 +45,8 @@ class Stretch:
     light: torch.Tensor | None = None
     off: torch.Tensor | None = None
     warp: torch.Tensor | None = None
+    actions: torch.Tensor | None = None
+    rewards: torch.Tensor | None = None
 
 
 def find_loss(
@@ -82,13 +86,15 @@ def find_loss(
     astray = 0.0
     if landmarks:
         astray = wandering_off(model, given.frames[:, :1], points[:, 0], given.warp.to(points)) + crowded(points[:, 0])
+    misjudged = 0.0 if given.rewards is None else misjudging(model, given, points, seen)
     points = whole(points)
     spread = points.std((0, 1))
     third = points[:, 3:] - 3 * points[:, 2:-1] + 3 * points[:, 1:-2] - points[:, :-3]
     straightness = (torch.sqrt(third**2 + 1e-8) / (spread + 1e-2)).mean()
     unstirred = F.relu(1 - spread.max() / STIRRED)
+    loss = reconstruction + straighten * straightness + steady * wandering + stir * unstirred + landmarks * astray
     return {
-        "loss": reconstruction + straighten * straightness + steady * wandering + stir * unstirred + landmarks * astray,
+        "loss": loss + PAID * misjudged,
         "reconstruction": reconstruction,
         "straightness": straightness,
         "flat": (spread < FLAT).float().mean(),
@@ -99,6 +105,14 @@ def unsteadiness(now: torch.Tensor, then: torch.Tensor) -> torch.Tensor:
     """Share of the variance of values (B, K) at two times that lies within the clips: 0 for what stays, 1 for what forgets."""
     within = (now - then).square().mean(0) / 2
     return (within / (torch.cat([now, then]).var(0) + 1e-4)).mean()
+
+
+def misjudging(model: WorldModel, given: Stretch, points: torch.Tensor, appearance: torch.Tensor) -> torch.Tensor:
+    """Squared error of the rewards of all frames but the first, foretold from what is seen in them."""
+    rewards = given.rewards[:, 1:].to(points)
+    there = ~rewards.isnan()
+    error = (model.worth(points, appearance, given.actions.to(points)) - rewards.nan_to_num()).square() * there
+    return whole(error).sum() / whole(there.float()).sum().clamp(min=1)
 
 
 def wandering_off(model: WorldModel, frames, points: torch.Tensor, warp: torch.Tensor) -> torch.Tensor:

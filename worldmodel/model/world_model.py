@@ -15,7 +15,7 @@ from .conv import ConvDecoder, ConvEncoder
 from .decoder import PatchDecoder
 from .dynamics import SecondOrderDynamics
 from .encoder import PATCH, PointEncoder
-from .heads import OutcomeHead, Predictor
+from .heads import OutcomeHead, Predictor, Worth
 from .memory import GruDynamics, KinematicGruDynamics, TransformerDynamics
 from .rssm import RssmDynamics
 
@@ -34,6 +34,7 @@ class WorldModelConfig:
     actions: int = 0  # numbers in an action; 0 for a world that is only watched
     choices: bool = False  # of each number in an action only the sign counts
     rewards: bool = False  # learn reward and end of an episode from the log
+    paid: bool = False  # eyes learn from the log's rewards as well: what is small may be all that matters
     encoder: str = "points"  # or cnn
     dynamics: str = "evidence"  # or gru, kinematic, rssm, transformer: without a belief, with a memory
     jepa: bool = False  # latents learn to be foretold instead of to paint; the decoder looks on
@@ -125,6 +126,7 @@ class WorldModel(nn.Module):
         else:
             self.dynamics = MEMORIES[c.dynamics](latents, c.actions, c.dynamics_width, c.window)
         self.predictor = Predictor(latents + c.appearance, c.dynamics_width) if c.jepa else None
+        self.worth = Worth(latents, 2 * c.anchors, c.actions, c.dynamics_width) if c.paid else None
         self.outcome = OutcomeHead(latents, 2 * c.anchors, c.actions, c.dynamics_width) if c.rewards else None
         self.to(memory_format=torch.channels_last)
 

@@ -117,6 +117,8 @@ def fit(
     painting = [name for name in ("steady", "stir", "level", "noise", "landmarks") if getattr(config, name)]
     if sizes.jepa and painting:
         raise ConfigError(f"{', '.join(painting)}: of how frames are painted, from which a jepa does not learn")
+    if sizes.paid and videos.rewards is None:
+        raise ConfigError("paid: eyes cannot learn from rewards, as these videos have none")
     device = join_ranks(choose_device(device))
     if config.find_clips % rank_and_ranks()[1] or config.predict_clips % rank_and_ranks()[1]:
         raise ConfigError(f"find_clips and predict_clips must be multiples of the {rank_and_ranks()[1]} ranks")
@@ -183,7 +185,7 @@ class _Run:
         """Steps [begin, end) with one optimiser and one learning-rate schedule; passes over what a resumed run has done."""
         if self.step >= end:
             return
-        parts = {"find": ["encoder", "decoder", "predictor"], "predict": ["evidence", "dynamics"]}[name]
+        parts = {"find": ["encoder", "decoder", "predictor", "worth"], "predict": ["evidence", "dynamics"]}[name]
         trained, heads, committee = self.parameters(*parts), [], []
         if name == "predict" and self.model.outcome is not None:
             heads, committee = (list(part.parameters()) for part in (self.model.outcome.network, self.model.outcome.committee))
@@ -199,6 +201,7 @@ class _Run:
         else:
             self.still = still_pictures(self.videos) if self.model.config.still else None
             self.weight = leveled(self.videos, self.config.level).to(self.device) if self.config.level else None
+            self.paid = (self.videos.actions, standard_rewards(self.videos)) if self.model.config.paid else ()
         bar = tqdm(range(self.step, end), name, end - begin, initial=self.step - begin, disable=not self.progress, leave=False)
         started = time.perf_counter()
         try:
@@ -276,7 +279,8 @@ class _Run:
             off = c.noise * torch.from_numpy(drawn[mine])
         warp = torch.from_numpy(rng.uniform(-1, 1, (c.find_clips, 3))[mine]) if c.landmarks else None
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.bf16):
-            given = Stretch(frames, another, still, light, off, warp)
+            led = (torch.from_numpy(values[clips, start : start + c.find_frames]) for values in self.paid)
+            given = Stretch(frames, another, still, light, off, warp, *led)
             if self.model.config.jepa:
                 return jepa_loss(self.model, given, directions), clips
             return find_loss(self.model, given, straighten, c.steady, c.stir, c.landmarks, self.weight), clips
@@ -312,6 +316,15 @@ def encode_all(model: WorldModel, videos: Videos, batch: int = 32) -> dict[str, 
         clips["rewards"], clips["ends"] = torch.from_numpy(videos.rewards), torch.from_numpy(ends).float()
         clips["valid"] = torch.from_numpy(np.cumsum(ends, 1) - ends == 0).float()
     return {name: value.to(model.device) for name, value in clips.items()}
+
+
+def standard_rewards(videos: Videos) -> np.ndarray:
+    """The log's rewards (N, T) in units of their spread, less their mean; NaN where none came."""
+    ends = videos.ends
+    came = np.cumsum(ends, 1) - ends == 0
+    came[:, 0] = False
+    paid = videos.rewards[came]
+    return np.where(came, (videos.rewards - paid.mean()) / (paid.std() + 1e-3), np.nan).astype(np.float32)
 
 
 def still_pictures(videos: Videos, batch: int = 64) -> torch.Tensor:
