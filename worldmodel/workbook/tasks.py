@@ -68,7 +68,7 @@ class Task:
         """What rows call its model."""
         sizes, fit = self.model, self.fit
         told = {f"anchors {sizes.anchors}": sizes.anchors, "centred": sizes.centred, "apart": fit.get("apart"),
-                "landmarks": fit.get("landmarks"), "no belief": not sizes.constants}  # fmt: skip
+                "landmarks": fit.get("landmarks"), "paid": sizes.paid, "no belief": not sizes.constants}  # fmt: skip
         return ", ".join(name for name, there in told.items() if there)
 
     @property
@@ -108,7 +108,7 @@ TASKS = {
         Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, act={"discount": 0.98}),
         Task("CartPole-v1", 860, 40, NEAR, BALANCE, LEANING | PALE, BARE, **HELD),
         Task("InvertedPendulum-v5", 860, 40, {"share": 0.1} | SMALL, BALANCE, LEANING, BARE, **HELD),
-        Task("Reacher-v5", 400, 50, {"default_camera_config": ABOVE}, {}, APART | ALL_MOVES),
+        Task("Reacher-v5", 400, 50, {"default_camera_config": ABOVE}, {}, APART | ALL_MOVES, {"paid": True}),
     )
 }
 
