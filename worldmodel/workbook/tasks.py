@@ -36,7 +36,7 @@ LEANING = ALL_MOVES | {"landmarks": 0.03, "straighten": 0.0, "noise": 0.1, "pred
 PALE = {"level": 0.9}  # a pole that is thin besides
 BARE = {"anchors": 0, "vector": 1, "constants": 0, "centred": False}  # where nothing differs from clip to clip
 # Where every step pays the same, in a dream also that has left the log's range, and a return is the sum of hundreds.
-HELD = {"awake": True, "price": 0.3, "act": {"normalised": True}}
+HELD = {"awake": True, "priced": True, "price": 0.3, "act": {"normalised": True}}
 CONTACT = {"straighten_from": 0.5, "predict_decay": 0.3}  # what jerks must be seen sharply first, and bounces are few
 BALANCE = {"change": 0.3, "feedback": 10.0}  # where pushes that are held for long soon end an episode
 
