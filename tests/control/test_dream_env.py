@@ -267,6 +267,16 @@ def test_awake_and_blurred_speeds_are_made_out_from_what_is_shown_of_the_points(
         torch.testing.assert_close(shown[:, d : 2 * d], speed[:, 0])
 
 
+def test_an_awake_dream_that_begins_anew_shows_what_was_logged(dream):
+    env = dream(8, awake=True, limit=2)
+    env.reset(seed=0)
+    for _ in range(2):
+        env.step(torch.ones(8, 2))
+    assert env.over.all()
+    shown, *_ = env.step(torch.ones(8, 2))
+    torch.testing.assert_close(shown, env.state.vector()[:, 0], rtol=1e-4, atol=1e-5)
+
+
 def test_an_awake_dream_goes_on_from_what_was_seen(dream, dreamer):
     """Begun from a true episode it shows what was seen there."""
     view, env = Observed(PhysicsEnv(num_envs=4), dreamer), dream(4, awake=True)
