@@ -137,6 +137,8 @@ def test_rewards_are_brought_to_order_1_and_none_comes_before_the_first_step_or_
 def test_eyes_learn_from_rewards_only_where_there_are_some(lander, ball, tiny_fit, sizes):
     with pytest.raises(ConfigError, match="paid"):
         train(ball, tiny_fit, replace(sizes, paid=True))
+    with pytest.raises(ConfigError, match="paid.*jepa"):
+        train(lander, tiny_fit, replace(sizes, paid=True, jepa=True))
     config = replace(tiny_fit, find_steps=2, predict_steps=1)
     plain, paid = (train(lander, config, replace(sizes, paid=paid)) for paid in (False, True))
     assert not torch.equal(plain.encoder.head.weight, paid.encoder.head.weight)

@@ -115,8 +115,9 @@ def fit(
     if config.landmarks and sizes.encoder != "points":
         raise ConfigError(f"landmarks: an encoder of points can find them, not a {sizes.encoder}")
     painting = [name for name in ("steady", "stir", "level", "noise", "landmarks") if getattr(config, name)]
-    if sizes.jepa and painting:
-        raise ConfigError(f"{', '.join(painting)}: of how frames are painted, from which a jepa does not learn")
+    if sizes.jepa and (painting or sizes.paid):
+        asked = ", ".join(painting + ["paid"] * sizes.paid)
+        raise ConfigError(f"{asked}: of how frames are painted and paid, from which a jepa does not learn")
     if sizes.paid and videos.rewards is None:
         raise ConfigError("paid: eyes cannot learn from rewards, as these videos have none")
     device = join_ranks(choose_device(device))
@@ -312,16 +313,19 @@ def encode_all(model: WorldModel, videos: Videos, batch: int = 32) -> dict[str, 
     if videos.action_size:
         clips["actions"] = torch.from_numpy(videos.actions)
     if videos.rewards is not None:
-        ends = videos.ends
-        clips["rewards"], clips["ends"] = torch.from_numpy(videos.rewards), torch.from_numpy(ends).float()
-        clips["valid"] = torch.from_numpy(np.cumsum(ends, 1) - ends == 0).float()
+        clips["rewards"], clips["ends"] = torch.from_numpy(videos.rewards), torch.from_numpy(videos.ends).float()
+        clips["valid"] = torch.from_numpy(still_going(videos)).float()
     return {name: value.to(model.device) for name, value in clips.items()}
+
+
+def still_going(videos: Videos) -> np.ndarray:
+    """Which frames (N, T) come no later than their episode's end."""
+    return np.cumsum(videos.ends, 1) - videos.ends == 0
 
 
 def standard_rewards(videos: Videos) -> np.ndarray:
     """The log's rewards (N, T) in units of their spread, less their mean; NaN where none came."""
-    ends = videos.ends
-    came = np.cumsum(ends, 1) - ends == 0
+    came = still_going(videos)
     came[:, 0] = False
     paid = videos.rewards[came]
     return np.where(came, (videos.rewards - paid.mean()) / (paid.std() + 1e-3), np.nan).astype(np.float32)

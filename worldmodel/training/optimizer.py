@@ -19,8 +19,7 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # of the odd quintic that brings sing
 class Muon(torch.optim.Optimizer):
     """As `torch.optim.Muon` with ``match_rms_adamw``, but in float32.
 
-    That one multiplies in bfloat16, which a processor without it must imitate: for 192 x 192 nineteen times as long, nearly
-    half of all that it took to learn a law.
+    That one multiplies in bfloat16, which a processor without it must imitate, and took nearly half of a step there.
     """
 
     def __init__(self, groups, rate: float, weight_decay: float, momentum: float = 0.95):
