@@ -138,7 +138,7 @@ class DreamEnv(VectorEnv):
         end = torch.where((after.points.abs() <= LOST).all(-1)[:, 0], end, 1.0)
         reward, expected = torch.where(end > 0.5, final, running), (1 - end) * running + end * final
         if self.ensemble is not None:
-            doubt = (self.ensemble.doubt(self.state, actions) - 1).clamp(min=0)
+            doubt = (self.ensemble.doubt(self.state, after.action[:, 0]) - 1).clamp(min=0)
             fine = self.fine * doubt
             reward, expected = reward - fine, expected - fine
         if fresh.any():
