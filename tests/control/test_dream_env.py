@@ -261,9 +261,9 @@ def test_awake_and_blurred_speeds_are_made_out_from_what_is_shown_of_the_points(
     env.reset(seed=0)
     for _ in range(3):
         shown, *_, over, cut, _ = env.step(torch.zeros(8, 2))
-        torch.testing.assert_close(env.origin["points"][:, -1], shown[:, :d])
+        torch.testing.assert_close(env.past.points[:, -1], shown[:, :d])
         assert not torch.allclose(shown[:, :d], env.state.points[:, 0], atol=1e-5)
-        _, _, speed = dreamer.evidence(env.origin["points"], env.origin["actions"], env.state.seen)
+        _, _, speed = dreamer.evidence(env.past.points, env.past.action, env.state.seen)
         torch.testing.assert_close(shown[:, d : 2 * d], speed[:, 0])
 
 

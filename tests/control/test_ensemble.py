@@ -1,6 +1,7 @@
 """Doubt: heads agree where the log has taught them, and disagree far from it; a penalised dream pays less there."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,3 +49,16 @@ def test_a_penalised_dream_pays_less_by_what_is_doubted(taught, lander_model, al
     due = 0.5 * unit * (ensemble.doubt(start, torch.zeros(16, 2)) - 1).clamp(min=0)
     torch.testing.assert_close(paid[0] - paid[1], due, atol=1e-6, rtol=1e-5)
     assert (due > 0).any()
+
+
+@pytest.mark.parametrize("choices", [False, True])
+def test_where_actions_are_choices_doubt_is_of_the_one_that_is_made(taught, lander_model, choices):
+    """How far a number is from 0 changes nothing in the world there: so nothing is to be feared or gained by it."""
+    (clips, ensemble), model = taught, copy.deepcopy(lander_model)
+    model.config = replace(model.config, choices=choices)
+    paid = []
+    for push in (0.02, 1.0):
+        env = DreamEnv(model, clips, 16, ensemble=ensemble, penalty=5.0)
+        env.reset(seed=0)
+        paid.append(env.step(np.full((16, 2), push))[1])
+    assert torch.equal(*paid) == choices

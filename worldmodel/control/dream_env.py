@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import gymnasium as gym
 import numpy as np
@@ -102,7 +103,7 @@ class DreamEnv(VectorEnv):
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
         super().reset(seed=seed)
-        self.state, self.origin = self._draw()
+        self.state, self.past, self.origin = self._draw()
         self.age = torch.zeros(self.num_envs, dtype=torch.long, device=self.model.device)
         self.over = torch.zeros_like(self.age, dtype=torch.bool)
         return self._seen(~self.over), {}
@@ -111,8 +112,7 @@ class DreamEnv(VectorEnv):
         """Dream on from the last moment of a state (N, T) that was observed for ``age`` steps and more; what is seen there."""
         self.state, self.age = state[:, -1:], torch.full_like(self.age, age)
         if self.awake:
-            reach = torch.arange(-self.model.config.window, 0).clamp(min=-state.points.shape[1])
-            self.origin |= {"points": state.points[:, reach], "actions": state.action[:, reach]}
+            self.past = replace(state, still=None)[:, torch.arange(-self.model.config.window, 0).clamp(min=-state.seen.shape[1])]
         return self._seen(torch.ones_like(self.over))
 
     @torch.no_grad()
@@ -142,8 +142,10 @@ class DreamEnv(VectorEnv):
             fine = self.fine * doubt
             reward, expected = reward - fine, expected - fine
         if fresh.any():
-            drawn, origin = self._draw()
-            after = after.apply(lambda old, new: torch.where(fresh.view(-1, 1, 1), new, old), drawn)
+            drawn, past, origin = self._draw()
+            after = after.apply(partial(torch.where, ~fresh.view(-1, 1, 1)), drawn)
+            if self.awake:
+                self.past = self.past.apply(partial(torch.where, ~fresh.view(-1, 1, 1)), past)
             self.origin = {name: torch.where(fresh.view(-1, *[1] * (new.ndim - 1)), new, self.origin[name])
                            for name, new in origin.items()}  # fmt: skip
             reward, expected, end = (value.masked_fill(fresh, 0.0) for value in (reward, expected, end))
@@ -166,12 +168,11 @@ class DreamEnv(VectorEnv):
             features = features + self.noise * draw.to(features.device)
         if not self.awake:
             return features
-        latents, past = self.state.points.shape[-1], self.origin
-        for name, new in (("points", features[:, None, :latents]), ("actions", self.state.action)):
-            past[name] = torch.where(fresh.view(-1, 1, 1), past[name], torch.cat([past[name][:, 1:], new], 1))
+        latents = self.state.points.shape[-1]
         with torch.no_grad():
-            _, _, speed = self.model.evidence(past["points"], past["actions"], self.state.seen)
-        return torch.cat([past["points"][:, -1], speed[:, 0], features[:, 2 * latents :]], -1)
+            now = self.model.track(features[:, None, :latents], self.state.appearance, self.state.action, self.past)
+        self.past = self.past.apply(lambda old, new: torch.where(fresh.view(-1, 1, 1), old, torch.cat([old[:, 1:], new], 1)), now)
+        return torch.cat([self.past.points[:, -1], self.past.speed[:, -1], features[:, 2 * latents :]], -1)
 
     def _told(self) -> Belief:
         """What is shown of the constants: in dreams that are unsure, what their clips had told by then.
@@ -198,8 +199,9 @@ class DreamEnv(VectorEnv):
         ]
         return torch.cat(gone).square().mean(0).sqrt()[0]
 
-    def _draw(self) -> tuple[LatentState, dict[str, torch.Tensor]]:
-        """States to begin in, and of each its clip and frame, if it is unsure, and how far its world was ``moved`` (N, K)."""
+    def _draw(self) -> tuple[LatentState, LatentState | None, dict[str, torch.Tensor]]:
+        """States to begin in; where dreams are awake, the window of moments up to them; and of each its clip and frame, if it is
+        unsure, and how far its world was ``moved`` (N, K)."""
 
         def pick(rows):
             return rows[torch.from_numpy(self.np_random.integers(0, len(rows), self.num_envs))]
@@ -213,13 +215,11 @@ class DreamEnv(VectorEnv):
         away, by = believed - self.middle, torch.from_numpy(self.np_random.uniform(1, self.widen, (self.num_envs, 1)))
         moved = torch.where((away @ self.hurry).unsqueeze(1) > 0, (by.to(away) - 1) * away, 0.0)
         state = replace(state, belief=Belief((believed + moved).unsqueeze(1), state.belief.weight))
-        origin = {"clip": clip, "frame": frame, "unsure": unsure, "moved": moved}
-        if self.awake:  # before the first frame a window repeats it, and nothing is done
+        past = None
+        if self.awake:  # before the first frame a window repeats it, and nothing had been done
             window = frame.unsqueeze(1) + torch.arange(1 - self.model.config.window, 1, device=frame.device)
-            past, rows = window.clamp(min=0), clip.unsqueeze(1)
-            actions = self.bank.action[rows, past] * (window >= 0).unsqueeze(-1)
-            origin |= {"points": self.bank.points[rows, past], "actions": actions}
-        return state, origin
+            past = self.bank[clip.unsqueeze(1), window.clamp(min=0)]
+        return state, past, {"clip": clip, "frame": frame, "unsure": unsure, "moved": moved}
 
 
 @torch.inference_mode()
