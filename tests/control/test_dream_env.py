@@ -257,14 +257,29 @@ def test_awake_speeds_are_those_that_eyes_would_make_out(dream, dreamer):
 
 
 def test_awake_and_blurred_speeds_are_made_out_from_what_is_shown_of_the_points(dream, dreamer):
-    env, d = dream(8, awake=True, blur=1.0), 2 * dreamer.config.points
+    env, d, seen = dream(8, awake=True, blur=1.0), 2 * dreamer.config.points, []
     env.reset(seed=0)
     for _ in range(3):
         shown, *_, over, cut, _ = env.step(torch.zeros(8, 2))
-        torch.testing.assert_close(env.past.points[:, -1], shown[:, :d])
+        seen.append(shown[:, :d])
+        torch.testing.assert_close(env.past.points[:, -len(seen) :], torch.stack(seen, 1))
         assert not torch.allclose(shown[:, :d], env.state.points[:, 0], atol=1e-5)
         _, _, speed = dreamer.evidence(env.past.points, env.past.action, env.state.seen)
         torch.testing.assert_close(shown[:, d : 2 * d], speed[:, 0])
+
+
+def test_where_some_awake_dreams_end_the_others_go_on_and_the_new_ones_show_what_was_logged(dream, dreamer):
+    env, d = dream(8, awake=True), 2 * dreamer.config.points
+    env.reset(seed=0)
+    for _ in range(2):
+        env.step(torch.ones(8, 2))
+    before, env.over = env.past, torch.arange(8) < 3
+    shown, *_ = env.step(torch.ones(8, 2))
+    torch.testing.assert_close(shown[:3], env.state.vector()[:3, 0], rtol=1e-4, atol=1e-5)
+    clip, frame = env.origin["clip"][:3], env.origin["frame"][:3]
+    torch.testing.assert_close(env.past.points[:3, -2], env.bank.points[clip, (frame - 1).clamp(min=0)])
+    torch.testing.assert_close(env.past.points[3:, :-1], before.points[3:, 1:])
+    torch.testing.assert_close(env.past.points[3:, -1], shown[3:, :d])
 
 
 def test_an_awake_dream_that_begins_anew_shows_what_was_logged(dream):

@@ -55,10 +55,12 @@ def test_a_penalised_dream_pays_less_by_what_is_doubted(taught, lander_model, al
 def test_where_actions_are_choices_doubt_is_of_the_one_that_is_made(taught, lander_model, choices):
     """How far a number is from 0 changes nothing in the world there: so nothing is to be feared or gained by it."""
     (clips, ensemble), model = taught, copy.deepcopy(lander_model)
-    model.config = replace(model.config, choices=choices)
+    model.config, pushes = replace(model.config, choices=choices), torch.linspace(-1, 1, 32).reshape(16, 2)
+    plain, careful = (DreamEnv(model, clips, 16, **more) for more in ({}, {"ensemble": ensemble, "penalty": 5.0}))
     paid = []
-    for push in (0.02, 1.0):
-        env = DreamEnv(model, clips, 16, ensemble=ensemble, penalty=5.0)
-        env.reset(seed=0)
-        paid.append(env.step(np.full((16, 2), push))[1])
-    assert torch.equal(*paid) == choices
+    for env in (plain, careful):
+        start = env.reset(seed=0) and env.state
+        paid.append(env.step(pushes)[1])
+    doubts = [(ensemble.doubt(start, push) - 1).clamp(min=0) for push in (pushes, pushes.sign())]
+    assert not torch.allclose(*doubts, atol=1e-3)
+    torch.testing.assert_close(paid[0] - paid[1], 5 * model.outcome.logged[1, 0] * doubts[choices], atol=1e-5, rtol=1e-4)

@@ -110,9 +110,10 @@ class DreamEnv(VectorEnv):
 
     def begin(self, state: LatentState, age: int) -> torch.Tensor:
         """Dream on from the last moment of a state (N, T) that was observed for ``age`` steps and more; what is seen there."""
+        state = replace(state, still=None)  # the log's have none either
         self.state, self.age = state[:, -1:], torch.full_like(self.age, age)
         if self.awake:
-            self.past = replace(state, still=None)[:, torch.arange(-self.model.config.window, 0).clamp(min=-state.seen.shape[1])]
+            self.past = state[:, torch.arange(-self.model.config.window, 0).clamp(min=-state.seen.shape[1])]
         return self._seen(torch.ones_like(self.over))
 
     @torch.no_grad()
