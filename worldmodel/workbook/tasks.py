@@ -106,7 +106,7 @@ TASKS = {
     task.name: task
     for task in (
         Task("lander", 600, 48, priced=True),
-        Task("catcher", 416, 48, fit=APART | CONTACT, blur=0.0, awake=True, priced=True),
+        Task("catcher", 416, 48, fit=APART | CONTACT, blur=0.0, priced=True),
         Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, act={"discount": 0.98}),
         Task("CartPole-v1", 520, 100, NEAR, BALANCE, LEANING | PALE | FALLING, BARE, **HELD),
         Task("InvertedPendulum-v5", 860, 40, {"share": 0.1} | SMALL, BALANCE, LEANING, BARE, **HELD),
