@@ -186,3 +186,11 @@ def test_a_fresh_notebook_shows_a_figure_once_with_pyplot_and_without():
 def test_the_room_brings_no_pyplot():
     code = "import sys, worldmodel.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "value, shown", [(1000.0, "1,000"), (999.7, "1,000"), (-171.1, "−171"), (0.9917, "0.992"), (-1.5, "−1.5"), (0.0, "0")]
+)
+def test_numbers_beside_bars_have_three_digits_and_no_power_of_ten(value, shown):
+    (axes,) = plots.bars({"a policy": (value, np.nan, np.nan)}).axes
+    assert shown in [text.get_text() for text in axes.texts]

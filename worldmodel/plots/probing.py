@@ -153,7 +153,7 @@ def bars(
         colour, marker, size = (BLUE, "D", 7) if label in ours else (QUIET, "o", 6)
         axes.plot([low, high], [line, line], color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt")
         axes.plot(value, line, marker, color=colour, markersize=size)
-        text = f"{value:.3g}" + (f"  [{low:.3g}, {high:.3g}]" if np.isfinite(low + high) else "")
+        text = _short(value) + (f"  [{_short(low)}, {_short(high)}]" if np.isfinite(low + high) else "")
         place = {"xycoords": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
         axes.annotate(text.replace("-", "−"), (1.02, line), fontsize=9, color=colour, **place)
     if mark is not None:
@@ -167,3 +167,8 @@ def bars(
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     return figure
+
+
+def _short(number: float) -> str:
+    """Three digits, and no power of ten where a thousand is reached."""
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
