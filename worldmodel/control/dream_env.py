@@ -144,9 +144,10 @@ class DreamEnv(VectorEnv):
             reward, expected = reward - fine, expected - fine
         if fresh.any():
             drawn, past, origin = self._draw()
-            after = after.apply(partial(torch.where, ~fresh.view(-1, 1, 1)), drawn)
+            keep = partial(torch.where, ~fresh.view(-1, 1, 1))
+            after = after.apply(keep, drawn)
             if self.awake:
-                self.past = self.past.apply(partial(torch.where, ~fresh.view(-1, 1, 1)), past)
+                self.past = self.past.apply(keep, past)
             self.origin = {name: torch.where(fresh.view(-1, *[1] * (new.ndim - 1)), new, self.origin[name])
                            for name, new in origin.items()}  # fmt: skip
             reward, expected, end = (value.masked_fill(fresh, 0.0) for value in (reward, expected, end))
