@@ -27,6 +27,11 @@ def sizes():
 
 
 @pytest.fixture(scope="session")
+def widths():
+    return WIDTHS
+
+
+@pytest.fixture(scope="session")
 def tiny_fit():
     return FIT
 

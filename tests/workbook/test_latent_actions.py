@@ -16,8 +16,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small(brief):
-    brief.setitem(TASKS, "catcher", Task("catcher", 40, 24))
+def small(widths, brief):
+    brief.setitem(TASKS, "catcher", Task("catcher", 40, 24, sizes=widths))
     brief.setattr(training, "LatentActionConfig", partial(training.LatentActionConfig, steps=20))
 
 
