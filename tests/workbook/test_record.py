@@ -60,4 +60,4 @@ def test_seeds_that_run_side_by_side_find_the_same(recorded):
     two = recorded / "two"
     record("tiny", 2, ("uniform-clean",), recorded / "data", two, two / "figures", progress=False, jobs=2)
     alone, found = ({row.name: row.value for row in read_results(at / "figures/results.json")[1]} for at in (recorded, two))
-    assert found and found == {name: alone[name] for name in found}
+    assert found and found == {name: value for name, value in alone.items() if name.startswith("uniform.")}

@@ -36,7 +36,7 @@ LEANING = ALL_MOVES | {"landmarks": 0.03, "straighten": 0.0, "noise": 0.1, "pred
 PALE = {"level": 0.9}  # a pole that is thin besides
 # Where all falls a law learns from rollouts that last as long as an error takes to grow about five times: from shorter ones it
 # cannot, and by longer ones it learns that poles stand. InvertedPendulum has half as many frames a second as CartPole.
-FALLING = {"horizon": 20}
+LONG = {"horizon": 20}
 BARE = {"anchors": 0, "vector": 1, "constants": 0, "centred": False}  # where nothing differs from clip to clip
 # Where every step pays the same, in a dream also that has left the log's range, and a return is the sum of hundreds.
 HELD = {"awake": True, "priced": True, "price": 0.3, "act": {"normalised": True}}
@@ -109,7 +109,7 @@ TASKS = {
         Task("lander", 600, 48, priced=True),
         Task("catcher", 416, 48, fit=APART | CONTACT, blur=0.0, priced=True),
         Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, act={"discount": 0.98}),
-        Task("CartPole-v1", 520, 100, NEAR, BALANCE, LEANING | PALE | FALLING, BARE, **HELD),
+        Task("CartPole-v1", 520, 100, NEAR, BALANCE, LEANING | PALE | LONG, BARE, **HELD),
         Task("InvertedPendulum-v5", 860, 40, {"share": 0.1} | SMALL, BALANCE, LEANING, BARE, **HELD),
         Task("Reacher-v5", 400, 50, {"default_camera_config": ABOVE}, {}, APART | ALL_MOVES, {"paid": True}),
     )
