@@ -139,13 +139,15 @@ def wandering_off(model: WorldModel, frames, points: torch.Tensor, warp: torch.T
 
 
 def crowded(points: torch.Tensor) -> torch.Tensor:
-    """How near the points of (B, D) are to each other, 1 where all are in one place: as separation of Zhang et al. 2018.
+    """How near the points of (B, D) are to each other, 1 where all are in one place: a separation as in Zhang et al. 2018.
 
-    It is flat at its top: points that have met are not driven apart, and in some seeds two or three of four have.
+    Theirs falls off as a Gaussian does, flat at its top, and lets points rest that have come to be in one place. This has a
+    peak there, which drives them apart.
     """
     places = points.unflatten(1, (-1, 2))
     first, second = torch.triu_indices(places.shape[1], places.shape[1], 1)
-    return whole(torch.exp(-(places[:, first] - places[:, second]).square().sum(-1) / (2 * CROWD**2))).mean()
+    apart = torch.sqrt((places[:, first] - places[:, second]).square().sum(-1) + 1e-8)
+    return whole(torch.exp(-apart / CROWD)).mean()
 
 
 def _reconstruction(model: WorldModel, given: Stretch, points, appearance, weight=None) -> torch.Tensor:
