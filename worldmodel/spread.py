@@ -1,4 +1,4 @@
-"""Floor 0: many independent pieces of work, on the cores of this machine or on a Ray cluster."""
+"""Floor 1: many independent pieces of work, on the cores of this machine or on a Ray cluster."""
 
 from __future__ import annotations
 

@@ -40,5 +40,6 @@ def test_g_alone_adds_one_to_the_true_states():
 
 def test_reports_meet_their_marks():
     inverse = np.full(100, 0.5)
-    rows = dimension_reports({name: [{"latent": inverse, "true": inverse, "seconds": 1.0}] for name in PENDULUMS})
+    seed = {f"{name}/{kind}": inverse for name in PENDULUMS for kind in ("latent", "true")}
+    rows = dimension_reports(PENDULUMS, [seed | {"seconds": 1.0}])
     assert [row.holds for row in rows] == [True, False, False] and rows[0].value == 2 == rows[0].limit

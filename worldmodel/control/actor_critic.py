@@ -3,7 +3,7 @@
 The horizon's end is closed by a learned value, and targets are lambda-returns (Hafner et al. 2020, Dreamer, eq. 6). The actor
 climbs the clipped ratio of PPO (Schulman et al. 2017, eq. 7). Gradients through the dynamics would need fewer dreams, but at a
 touch they see only how to put it off: in `lander` their policies hovered, and landed one flight in twenty.
-It knows the environment's interface alone; of that a dream's, whose steps tell the reward and the end that are to be expected.
+Of an environment it knows the interface alone: a dream's, whose steps tell what reward is to be expected, and how likely an end.
 """
 
 from __future__ import annotations

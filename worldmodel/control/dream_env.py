@@ -202,8 +202,8 @@ class DreamEnv(VectorEnv):
         return torch.cat(gone).square().mean(0).sqrt()[0]
 
     def _draw(self) -> tuple[LatentState, LatentState | None, dict[str, torch.Tensor]]:
-        """States to begin in; where dreams are awake, the window of moments up to them; and of each its clip and frame, if it is
-        unsure, and how far its world was ``moved`` (N, K)."""
+        """States to begin in; where dreams are awake, the window of moments up to them; and of each its clip and frame, whether
+        it is unsure, and how far its world was ``moved`` (N, K)."""
 
         def pick(rows):
             return rows[torch.from_numpy(self.np_random.integers(0, len(rows), self.num_envs))]

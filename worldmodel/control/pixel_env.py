@@ -51,7 +51,6 @@ class PixelEnv(VectorEnv):
         Args:
             share: of the world's own range, that the actions are stretched to: where its middle is stillness and its ends are
                 far too much. Two choices have none.
-
             view: the part of the world's picture that is seen: from where to where down it and across it, as shares.
             negative: light and dark exchanged, for a world that is drawn on white: what stands there is to stand out.
 

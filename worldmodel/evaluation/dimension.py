@@ -66,15 +66,15 @@ def latent_dimension(model, name: str, vary: tuple[str, ...] = (), clips: int = 
     return {kind: inverse_dimension(values / (usual[kind].std(0) + 1e-9)) for kind, values in states.items()}
 
 
-def dimension_reports(found: dict[str, list[dict]], preset: str = "full") -> list[Report]:
-    """The rows of test F. ``found``: by the names in `PENDULUMS`, what `latent_dimension` gives a seed, and ``seconds``."""
+def dimension_reports(names, seeds: list[dict], preset: str = "full") -> list[Report]:
+    """The rows of test F: of each of these `PENDULUMS`, ``NAME/latent`` and ``NAME/true`` of every seed, and its ``seconds``."""
 
     def dimension(inverse):
         return 1 / inverse.mean()
 
     return [
-        summarise(name, [(seed["latent"],) for seed in seeds], dimension, mark=PENDULUMS[name][2],
-                  limit=dimension(seeds[0]["true"]), anchor="Neural State Variables 2.05, 4.71", preset=preset,
+        summarise(name, [(seed[f"{name}/latent"],) for seed in seeds], dimension, mark=PENDULUMS[name][2],
+                  limit=dimension(seeds[0][f"{name}/true"]), anchor="Neural State Variables 2.05, 4.71", preset=preset,
                   seconds=float(sum(seed["seconds"] for seed in seeds)), same_clips=False)
-        for name, seeds in found.items()
+        for name in names
     ]  # fmt: skip

@@ -6,7 +6,9 @@ Every function returns predictions clip by clip, so that intervals can be drawn 
 from __future__ import annotations
 
 import numpy as np
+import torch
 
+from ..model import WorldModel, WorldModelConfig
 from ..physics import FRAMES_PER_SECOND, world
 from ..probing import (
     disc_sigma,
@@ -108,10 +110,6 @@ def read_untrained(sets, networks: int, clips: int = 1000, sizes=None) -> np.nda
 
     Twenty networks cost minutes, so their probes learn on the first ``clips`` training clips, half as many as ours do.
     """
-    import torch
-
-    from ..model import WorldModel, WorldModelConfig
-
     frames = {name: sets[name].frames(K)[:clips] for name in PARTS}
     g, read = {name: values[:clips] for name, values in gravity_of(sets).items()}, []
     for seed in range(networks):

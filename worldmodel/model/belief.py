@@ -60,6 +60,12 @@ class Belief:
         return Belief(self.mean[index], self.weight[index])
 
 
+def mlp(inputs: int, width: int, outputs: int) -> nn.Sequential:
+    """The network of two hidden layers that most parts of a model are made of."""
+    hidden = [nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()]
+    return nn.Sequential(*hidden, nn.Linear(width, outputs))
+
+
 class Evidence(nn.Module):
     """Windows of points (and of actions) -> a guess and a weight for each constant, and the speed of every point."""
 
@@ -69,10 +75,7 @@ class Evidence(nn.Module):
         moves = (window - 1) * latents + window * actions
         # It carries on in a straight line beyond the range it was trained in
         self.linear = nn.Linear(moves, constants) if constants else None
-        self.network = nn.Sequential(
-            nn.Linear(moves + latents + 1, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
-            nn.Linear(width, 2 * constants + latents),
-        )  # fmt: skip
+        self.network = mlp(moves + latents + 1, width, 2 * constants + latents)
         if constants:
             nn.init.normal_(self.linear.weight, std=0.02)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from .belief import SPEED_SCALE
+from .belief import SPEED_SCALE, mlp
 from .memory import join
 
 
@@ -19,10 +19,7 @@ class SecondOrderDynamics(nn.Module):
     def __init__(self, latents: int, actions: int, constants: int, width: int):
         super().__init__()
         self.acceleration = nn.Linear(constants + actions, latents)
-        self.network = nn.Sequential(
-            nn.Linear(3 * latents + constants + actions, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(),
-            nn.Linear(width, 2 * latents),
-        )  # fmt: skip
+        self.network = mlp(3 * latents + constants + actions, width, 2 * latents)
         nn.init.zeros_(self.network[-1].weight)
         nn.init.zeros_(self.network[-1].bias)
 

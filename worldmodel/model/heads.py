@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from .belief import SPEED_SCALE
+from .belief import SPEED_SCALE, mlp
 
 PLACE_SCALE = 10.0  # whether a body touches the floor is a matter of 1/100 of the picture
 
@@ -36,8 +36,7 @@ class Committee(nn.Module):
 
 
 class OutcomeHead(nn.Module):
-    """A moment, the action taken in it and the moment it led to -> reward on the way, reward at an end, and logit of the end,
-    each (B, T).
+    """A moment, the action taken in it and the moment it led to -> reward on the way, reward at an end, and logit of the end.
 
     An end has a reward of its own, so that a dream can only collect it by ending; and how good a touch is, hangs on how fast
     it was when it came, somewhere between the two moments: so the head is shown both. It sees where things are and how fast
@@ -51,9 +50,7 @@ class OutcomeHead(nn.Module):
         super().__init__()
         self.anchors = anchors
         inputs = 4 * latents + anchors + actions
-        self.network = nn.Sequential(
-            nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2)
-        )  # fmt: skip
+        self.network = mlp(inputs, width, 2)
         self.committee = Committee(inputs, 1)
         # Of rewards on the way and at an end, as columns: mean, spread, least and most in the log.
         self.register_buffer("logged", torch.tensor([[0.0, 0.0], [1.0, 1.0], [-1e9, -1e9], [1e9, 1e9]]))
@@ -96,9 +93,7 @@ class Worth(nn.Module):
     def __init__(self, latents: int, anchors: int, actions: int, width: int):
         super().__init__()
         self.anchors = anchors
-        self.network = nn.Sequential(
-            nn.Linear(2 * latents + anchors + actions, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1)
-        )
+        self.network = mlp(2 * latents + anchors + actions, width, 1)
 
     def forward(self, points: torch.Tensor, appearance: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Points (B, L, D), appearance (B, L, A), actions that led to each frame -> rewards (B, L - 1) of all but the first."""
@@ -111,9 +106,7 @@ class Predictor(nn.Module):
 
     def __init__(self, size: int, width: int):
         super().__init__()
-        self.network = nn.Sequential(
-            nn.Linear(3 * size, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, size)
-        )
+        self.network = mlp(3 * size, width, size)
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Embeddings (B, T, E) -> guesses (B, T - 3, E) of the fourth and those after it."""

@@ -90,7 +90,7 @@ class LatentState:
         return LatentState(belief=belief, **{name: function(*(getattr(s, name) for s in states)) for name in names})
 
     def then(self, path: LatentState) -> LatentState:
-        """The last moment, and behind it a path that was imagined from there but for its end: what led to each moment of it."""
+        """The last moment, and a path imagined from there without its own last: of each moment of the path the one before."""
         return self[:, -1:].apply(lambda start, ahead: torch.cat([start, ahead[:, :-1]], 1), path)
 
     def __getitem__(self, index) -> LatentState:

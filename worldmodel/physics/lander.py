@@ -92,8 +92,28 @@ class Lander:
         return np.clip(np.stack([side, 2 * up - 1], 1), -1, 1)
 
     def pilot(self, clips: int, rng: np.random.Generator):
-        """The pilot of the log: true state -> actions (N, 2)."""
-        return Pilot(clips, rng).act
+        """The log's pilot: true state -> actions (N, 2). A drifting throttle, pulled for a while to some random speed.
+
+        It sinks the slower the lower it is, at a pace that changes, and always somewhat; it knows nothing of g, the thrust or the
+        pad. So most of the log's flights end in a touch, of all kinds and at random places, and few of these are good landings.
+        """
+
+        def draw():  # a speed to aim at: sideways in m/s, upward in m/s per m of height, and downward in m/s besides
+            return rng.uniform([-0.8, -4.0, 0.0], [0.8, 0.2, 0.7], (clips, 3))
+
+        trim = rng.uniform(-1.0, 0.0, (clips, 1)) * [0, 1]  # a throttle that may or may not hold it up
+        gain = rng.uniform(0.5, 4.0, (clips, 1))  # action per m/s
+        drift, aim = np.zeros((clips, 2)), draw()
+
+        def act(state):
+            nonlocal drift, aim
+            aim = np.where(rng.random((clips, 1)) < 0.07, draw(), aim)
+            drift = 0.8 * drift + rng.normal(0, 0.12, (clips, 2))
+            side, pace, least = aim.T
+            wanted = np.stack([side, pace * state["position"][:, 1] - least], 1)
+            return np.clip(trim + drift + gain * (wanted - state["velocity"]), -1, 1)
+
+        return act
 
     def seen(self, constants: dict, states: dict) -> list:
         pad = np.zeros_like(states["position"])
@@ -109,30 +129,3 @@ def first_crossing(height, speed, acceleration):
         # The root where the height falls through 0, in the form that does not cancel.
         time = np.where(speed <= 0, 2 * height / (root - speed), (-speed - root) / acceleration)
     return np.where(np.isfinite(time) & (time > 0), time, np.inf)
-
-
-class Pilot:
-    """A scripted pilot with random aims, for the log: a drifting throttle, pulled for a while toward some speed.
-
-    It sinks the slower the lower it is, at a pace that changes, and always somewhat; it knows nothing of g, the thrust or the
-    pad. So most of the log's flights end in a touch, of all kinds and at random places, and few of these are good landings.
-    """
-
-    def __init__(self, clips: int, rng: np.random.Generator):
-        self.rng, self.clips = rng, clips
-        self.trim = rng.uniform(-1.0, 0.0, (clips, 1)) * [0, 1]  # a throttle that may or may not hold it up
-        self.gain = rng.uniform(0.5, 4.0, (clips, 1))  # action per m/s
-        self.drift = np.zeros((clips, 2))
-        self.aim = self._draw()
-
-    def act(self, state: dict) -> np.ndarray:
-        """Actions (N, 2) for the true state."""
-        self.aim = np.where(self.rng.random((self.clips, 1)) < 0.07, self._draw(), self.aim)
-        self.drift = 0.8 * self.drift + self.rng.normal(0, 0.12, (self.clips, 2))
-        side, pace, least = self.aim.T
-        wanted = np.stack([side, pace * state["position"][:, 1] - least], 1)
-        return np.clip(self.trim + self.drift + self.gain * (wanted - state["velocity"]), -1, 1)
-
-    def _draw(self):
-        """Speed aimed at: sideways in m/s, upward in m/s per m of height, and downward in m/s besides."""
-        return self.rng.uniform([-0.8, -4.0, 0.0], [0.8, 0.2, 0.7], (self.clips, 3))

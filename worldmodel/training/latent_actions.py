@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 from tqdm import trange
 
-from ..model.belief import SPEED_SCALE
+from ..model.belief import SPEED_SCALE, mlp
 from ..settings import ConfigError, check_config
 from .optimizer import optimizers, set_rate
 
@@ -87,9 +86,7 @@ def infer_actions(
 def _foretell(seen, target, learn, config, progress):
     """The target (n, D) as a network foretells it from ``seen`` (n, F), which it learned on the rows ``learn`` (n,)."""
     torch.manual_seed(config.seed)
-    width, rows = config.width, learn.nonzero().squeeze(1)
-    layers = [nn.Linear(seen.shape[1], width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, target.shape[1])]
-    network = nn.Sequential(*layers).to(seen.device)
+    network, rows = mlp(seen.shape[1], config.width, target.shape[1]).to(seen.device), learn.nonzero().squeeze(1)
     steepest = optimizers(list(network.parameters()), config.rate, 1e-3)
     with torch.enable_grad():
         for step in trange(config.steps, desc="foretell", disable=not progress, leave=False):

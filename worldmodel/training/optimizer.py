@@ -53,7 +53,7 @@ def optimizers(parameters, rate: float, weight_decay: float, heads=(), committee
     """One for the matrices among the parameters and one for the rest; `set_rate` sets the pace of both.
 
     Args:
-        heads: parameters that have few examples to learn from; ``committee``: that have fewer yet.
+        heads: parameters that have few examples to learn from; ``committee``: that have a few hundred.
     """
     matrices, others = [], []
     for parameter in parameters:

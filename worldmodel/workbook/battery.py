@@ -57,9 +57,8 @@ def _sizes(bench):
 def _reading(model, bench, seed):
     """A, B and the rollout."""
     features = evaluation.all_features(model, bench.sets)
-    read = evaluation.read_constants(features, bench.sets) | evaluation.read_controls(
-        model, features, bench.sets, generator(seed, 5)
-    )
+    read = evaluation.read_constants(features, bench.sets)
+    read |= evaluation.read_controls(model, features, bench.sets, generator(seed, 5))
     return read | {"rollout": evaluation.open_loop_error(model, bench.sets["test"])}
 
 
@@ -74,12 +73,10 @@ def _reading_shared(bench):
 
 def _falls(model, bench, seed):
     """C and E."""
-    found = {}
+    found, direction = {}, evaluation.gravity_direction(model, bench.sets)
     for band in ("test", "earth", "beyond"):
         found |= {f"{band}.{key}": value for key, value in evaluation.fall_freely(model, bench.sets[band]).items()}
-    return found | evaluation.steer(
-        model, bench.sets["test"], evaluation.gravity_direction(model, bench.sets), generator(seed, 8)
-    )
+    return found | evaluation.steer(model, bench.sets["test"], direction, generator(seed, 8))
 
 
 def _constants_shared(bench):
@@ -99,25 +96,10 @@ def _pendulums(bench):
     return [name for name, (world, *_) in evaluation.PENDULUMS.items() if world == bench.world]
 
 
-def _dimension_reports(bench, seeds, shared, preset):
-    kinds = ("latent", "true")
-    return evaluation.dimension_reports(
-        {
-            name: [{kind: one[f"{name}/{kind}"] for kind in kinds} | {"seconds": one["seconds"]} for one in seeds]
-            for name in _pendulums(bench)
-        },
-        preset,
-    )
-
-
 def _extrapolation(model, bench, seed):
     sets = evaluation.phyworld_sets(bench.world, bench.root, max(50, round(500 * bench.share)), bench.progress)
-    found = {}
-    for name, clips in sets.items():
-        found |= {
-            f"{name}.{key}": value for key, value in evaluation.extrapolate(model, clips, evaluation.DEGREE[bench.world]).items()
-        }
-    return found
+    found = {name: evaluation.extrapolate(model, clips, evaluation.DEGREE[bench.world]) for name, clips in sets.items()}
+    return {f"{name}.{key}": value for name, errors in found.items() for key, value in errors.items()}
 
 
 def _transfer(model, bench, seed):
@@ -151,7 +133,7 @@ BATTERY = {
         lambda b, seeds, shared, p: evaluation.constants_reports(b.world, seeds, b.truths, shared, p),
         _constants_shared,
     ),
-    "dimension": Test(_dimension, _dimension_reports),
+    "dimension": Test(_dimension, lambda b, seeds, shared, p: evaluation.dimension_reports(_pendulums(b), seeds, p)),
     "extrapolation": Test(_extrapolation, lambda b, seeds, shared, p: evaluation.extrapolation_reports(b.world, seeds, p)),
     "transfer": Test(_transfer, _transfer_reports),
 }

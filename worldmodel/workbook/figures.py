@@ -48,7 +48,7 @@ def interval_of(report: Report) -> tuple[float, float, float]:
 
 
 def legibility_figure(seeds: list[dict], shared: dict, sets, scene: str = "clean"):
-    """Test A: median error of g against frames seen, five seeds, between the controls above and the bounds below."""
+    """Test A: median error of g against frames seen, over seeds, between the controls above and the bounds below."""
     g = sets["test"].truth["g"]
 
     def error(read):

@@ -9,6 +9,9 @@ import subprocess
 from datetime import date
 from pathlib import Path
 
+import numpy
+import torch
+
 from ..files import write_whole
 from ..probing import Report, meets
 from ..settings import DataError, choose_device, threads
@@ -36,7 +39,7 @@ def read_results(path=None) -> tuple[dict, list[Report]]:
 
 
 def write_results(reports: list[Report], path=RESULTS) -> None:
-    """Replace the rows of these names and worlds, keep the others, and say on what they were recorded."""
+    """Replace the rows of these names, keep the others, and say on what they were recorded."""
     path = Path(path)
     kept = read_results(path)[1] if path.exists() else []
     rows = {report.name: report for report in [*kept, *reports]}
@@ -47,9 +50,6 @@ def write_results(reports: list[Report], path=RESULTS) -> None:
 
 def machine() -> dict:
     """Device, threads, versions, commit and date of a recorded run."""
-    import numpy
-    import torch
-
     try:
         commit = subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True

@@ -19,7 +19,7 @@ class Scale:
     log_fit: training.FitConfig  # for a log of actions, which has a tenth of the frames
     act: control.ActorCriticConfig
     dreams: int  # at a time, to learn to act in
-    few: int  # seeds that learn three more policies besides: one with the price on doubt the other way, with g hidden, and told g
+    few: int  # seeds that do more: a policy with the price on doubt the other way, planners but CEM; in lander g hidden, and told
     share: float
     untrained: int
     episodes: int

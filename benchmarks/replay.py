@@ -1,4 +1,4 @@
-"""The environment of a recorded run, for exact replay: ``python -m worldmodel.workbook.replay`` writes what is installed here.
+"""The environment of a recorded run, for exact replay: ``python benchmarks/replay.py`` writes what is installed here.
 
 ``constraints.txt`` has every package with its version and the sha256 of the file that pip installs of it on this kind of machine;
 ``pip install --require-hashes -r constraints.txt && pip install --no-deps -e .`` brings the same back. ``LICENSES.md`` says under
@@ -53,16 +53,16 @@ def licence(metadata: dict) -> str:
 def write(home: Path) -> None:
     """Write both files into ``home``."""
     packages, machine = installed(), f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    head = f"# What the recorded runs used ({machine}). `worldmodel.workbook.replay` made it, and says how to install it.\n"
+    head = f"# What the recorded runs used ({machine}). `benchmarks/replay.py` made it, and says how to install it.\n"
     pins = "".join(f"{one['name']}=={one['version']} --hash=sha256:{one['sha256']}\n" for one in packages)
     (home / "constraints.txt").write_text(head + pins)
     rows = "".join(f"| {one['name']} | {one['version']} | {one['licence'].replace('|', '/')} |\n" for one in packages)
     (home / "LICENSES.md").write_text(
         "# Licences of what the project stands on\n\n"
-        "As each package states it; `constraints.txt` pins the same ones. `python -m worldmodel.workbook.replay` made both.\n\n"
+        "As each package states it; `constraints.txt` pins the same ones. `python benchmarks/replay.py` made both.\n\n"
         f"| package | version | licence |\n|---|---|---|\n{rows}"
     )
 
 
 if __name__ == "__main__":
-    write(Path(__file__).parents[2])
+    write(Path(__file__).parents[1])
