@@ -40,7 +40,9 @@ LONG = {"horizon": 20}
 BARE = {"anchors": 0, "vector": 1, "constants": 0, "centred": False}  # where nothing differs from clip to clip
 # Where every step pays the same, in a dream also that has left the log's range, and a return is the sum of hundreds.
 HELD = {"awake": True, "priced": True, "price": 0.3, "act": {"normalised": True}}
-SHARP = 0.1  # where carts leave the picture: a few points that are lost put what is usual for the others up tenfold
+# Where carts leave the picture a few points that are lost put what is usual for the others up tenfold; and where a pole is soon
+# held, dreams that go on show it at rest, and the policy forgets what to do where it is not.
+SHORT = {"blur": 0.1, "spell": 100}
 CONTACT = {"straighten_from": 0.5, "predict_decay": 0.3}  # what jerks must be seen sharply first, and bounces are few
 BALANCE = {"change": 0.3, "feedback": 10.0}  # where pushes that are held for long soon end an episode
 
@@ -57,6 +59,7 @@ class Task:
     fit: dict = field(default_factory=dict)  # settings of `training.FitConfig` that differ from those of all logs
     sizes: dict = field(default_factory=dict)  # of the model, that differ from `GOAL`
     blur: float = 1.0  # of the dreams in which to learn to act
+    spell: int | None = None  # frames after which such a dream is cut off, where that is not when the world would be
     awake: bool = False  # whether speeds are shown in them as eyes would make them out
     priced: bool = False  # whether these pay less where they are in doubt; the control is the other way
     price: float = 0.1  # how much, where they do
@@ -88,7 +91,7 @@ class Task:
     def practice(self) -> dict:
         """Of dreams to learn in: widened and unsure where gravity differs from clip to clip, and as unsharp as is best there."""
         strange = {"widen": control.WIDEN, "unsure": control.UNSURE} if self.world in WORLDS else {}
-        return {"blur": self.blur, "penalty": self.price} | strange
+        return {"blur": self.blur, "penalty": self.price} | strange | ({"limit": self.spell} if self.spell else {})
 
     def env(self, num_envs: int, band: str = "train"):
         """The true world."""
@@ -111,7 +114,7 @@ TASKS = {
         Task("catcher", 416, 48, fit=APART | CONTACT, blur=0.0, priced=True),
         Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, act={"discount": 0.98}),
         Task("CartPole-v1", 520, 100, NEAR, BALANCE, LEANING | PALE | LONG, BARE, **HELD),
-        Task("InvertedPendulum-v5", 780, 60, {"share": 0.1} | SMALL, BALANCE, LEANING, BARE, blur=SHARP, **HELD),
+        Task("InvertedPendulum-v5", 780, 60, {"share": 0.1} | SMALL, BALANCE, LEANING, BARE, **SHORT, **HELD),
         Task("Reacher-v5", 400, 50, {"default_camera_config": ABOVE}, {}, APART | ALL_MOVES, {"paid": True}),
     )
 }
