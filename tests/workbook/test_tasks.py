@@ -28,6 +28,13 @@ def test_the_detectors_control_is_given_other_true_paths(lander, lander_model, m
         np.testing.assert_array_equal(part, valid[start::2])
 
 
+def test_dreams_to_learn_in_may_be_cut_off_early_and_those_to_be_examined_in_are_not(lander, lander_model):
+    pupil = tasks.Pupil(replace(TASKS["lander"], spell=7), 0, SCALES["quick"], lander_model, lander)
+    practice, whole = pupil.practice(), pupil.dreams()
+    assert (practice.limit, practice.num_envs, whole.limit) == (7, SCALES["quick"].dreams, WORLDS["lander"].law.limit)
+    assert tasks.Pupil(TASKS["lander"], 0, SCALES["quick"], lander_model, lander).practice().limit == whole.limit
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_a_log_keeps_within_its_frames(task, tmp_path, monkeypatch):
     if TASKS[task].world not in WORLDS:
