@@ -59,7 +59,8 @@ class DreamEnv(VectorEnv):
                 be prepared. Farther out on the other side nothing may ever end; to give up at once is best there, and policies
                 that had learned it gave up in true worlds as well. (Where all episodes are as long, nothing is widened.)
             blur: noise on what is seen, in units of the root mean square of how far a state after a frame is from the one
-                imagined for it: eyes are not as sharp as dreams. (Where bodies bounce, that is far more than a usual frame's.)
+                imagined for it: eyes are not as sharp as dreams. (Where bodies bounce or leave the picture, that is far more
+                than a usual frame's.)
             unsure: share of the dreams that begin in the first two frames of a clip, obey what the whole of it told of its
                 constants, and show what it had told at the same age, at first next to nothing: as in a true episode, one must
                 act before one knows. The others know from their start what they will ever know.

@@ -59,7 +59,7 @@ class Task:
     fit: dict = field(default_factory=dict)  # settings of `training.FitConfig` that differ from those of all logs
     sizes: dict = field(default_factory=dict)  # of the model, that differ from `GOAL`
     blur: float = 1.0  # of the dreams in which to learn to act
-    spell: int | None = None  # frames after which such a dream is cut off, where that is not when the world would be
+    spell: int | None = None  # frames after which such a dream is cut off; None: as many as an episode of the world may have
     awake: bool = False  # whether speeds are shown in them as eyes would make them out
     priced: bool = False  # whether these pay less where they are in doubt; the control is the other way
     price: float = 0.1  # how much, where they do
@@ -89,7 +89,7 @@ class Task:
 
     @property
     def practice(self) -> dict:
-        """Of dreams to learn in: widened and unsure where gravity differs from clip to clip, and as unsharp as is best there."""
+        """Of dreams to learn in: widened and unsure where gravity differs from clip to clip, as unsharp and long as is best."""
         strange = {"widen": control.WIDEN, "unsure": control.UNSURE} if self.world in WORLDS else {}
         return {"blur": self.blur, "penalty": self.price} | strange | ({"limit": self.spell} if self.spell else {})
 
