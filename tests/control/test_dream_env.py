@@ -12,7 +12,7 @@ from gymnasium.wrappers.vector import ArrayConversion
 from worldmodel.control import DreamEnv, Observed, PhysicsEnv, approach
 from worldmodel.model import WorldModel
 from worldmodel.settings import ConfigError
-from worldmodel.training import fit
+from worldmodel.training import encode_all, fit
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(render modes|Box observation space|requires_grad):UserWarning")
 
@@ -230,6 +230,14 @@ def test_a_blurred_dream_is_the_same_dream_seen_less_sharply(dream):
     seen, noisy = clear.reset(seed=0)[0], blurred.reset(seed=0)[0]
     assert torch.equal(clear.state.points, blurred.state.points)
     torch.testing.assert_close((noisy - seen).std(0), blurred.noise, rtol=0.5, atol=1e-6)
+
+
+def test_one_clip_whose_points_jump_does_not_blur_all_dreams(dreamer, lander):
+    log = encode_all(dreamer, lander)
+    usual = DreamEnv(dreamer, log, blur=1.0).noise
+    log["points"] = log["points"].clone()
+    log["points"][0, ::2] += 2.0  # out of the picture and back, in every other frame
+    torch.testing.assert_close(DreamEnv(dreamer, log, blur=1.0).noise, usual, rtol=0.5, atol=1e-3)
 
 
 def test_awake_speeds_are_those_that_eyes_would_make_out(dream, dreamer):

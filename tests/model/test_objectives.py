@@ -377,6 +377,8 @@ def test_what_stays_within_clips_is_steady_and_what_forgets_is_not():
     assert unsteadiness(fixed + noise, fixed - noise).item() == pytest.approx(
         unsteadiness(3 * (fixed + noise), 3 * (fixed - noise)).item(), rel=1e-2
     )
+    little = [unsteadiness(size * noise, -size * noise).item() for size in (0.02, 0.01)]  # of what is the same in all clips
+    assert little[1] < little[0] / 2 < 0.1  # and not the same share of less
 
 
 def test_anchors_that_are_to_be_steady_come_from_what_stays_in_three_frames(sizes):

@@ -19,6 +19,7 @@ from .ensemble import Ensemble
 
 UNSURE = 0.5  # share of the dreams in which they must act before they know the constants
 EVEN = 2e-3  # the spread of a log's rewards below which all are alike
+USUAL = 1.4826  # a normal distribution's standard deviation, in medians of its distances from the middle
 LOST = 4.0  # halves of a picture from its middle: where nothing was ever seen, what is imagined may run away without an end
 WIDEN = 2.5  # policies learn in worlds up to so many times as far from the mean as those of the log that leave less time
 
@@ -58,9 +59,8 @@ class DreamEnv(VectorEnv):
                 where the log's episodes were shorter: for worlds that leave less time to act than any logged one a policy must
                 be prepared. Farther out on the other side nothing may ever end; to give up at once is best there, and policies
                 that had learned it gave up in true worlds as well. (Where all episodes are as long, nothing is widened.)
-            blur: noise on what is seen, in units of the root mean square of how far a state after a frame is from the one
-                imagined for it: eyes are not as sharp as dreams. (Where bodies bounce or leave the picture, that is far more
-                than a usual frame's.)
+            blur: noise on what is seen, in units of how far a state after a frame usually is from the one imagined for it: eyes
+                are not as sharp as dreams. (By the median: a few bounces, or carts that leave the picture, do not count.)
             unsure: share of the dreams that begin in the first two frames of a clip, obey what the whole of it told of its
                 constants, and show what it had told at the same age, at first next to nothing: as in a true episode, one must
                 act before one knows. The others know from their start what they will ever know.
@@ -191,7 +191,7 @@ class DreamEnv(VectorEnv):
 
     @torch.no_grad()
     def _surprise(self, actions, valid) -> torch.Tensor:
-        """The root mean square (F,) of how far the state imagined for a frame was from the one after it."""
+        """How far the state imagined for a frame usually was from the one after it (F,), as a standard deviation."""
         frames = range(2, actions.shape[1] - 1)
         gone = [
             (
@@ -200,7 +200,7 @@ class DreamEnv(VectorEnv):
             )[valid[:, t + 1] > 0]
             for t in frames
         ]
-        return torch.cat(gone).square().mean(0).sqrt()[0]
+        return USUAL * torch.cat(gone).abs().median(0).values[0]
 
     def _draw(self) -> tuple[LatentState, LatentState | None, dict[str, torch.Tensor]]:
         """States to begin in; where dreams are awake, the window of moments up to them; and of each its clip and frame, whether

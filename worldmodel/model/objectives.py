@@ -18,6 +18,7 @@ PLACE_SPREAD = 2.0  # points lie within -1 and 1: brings them to the spread that
 STIRRED = 0.05  # of a picture's half
 TURN, SHIFT = 0.3, 0.25  # rad, and of a picture's half: how far it is turned and shifted at most, to see whether points follow
 CROWD = 0.25  # of a picture's half: landmarks that are nearer to each other crowd
+ALIKE = 0.1  # of a picture's half: an anchor that varies less over clips and times is held to be nearly the same in all
 FLAT = 0.01  # a latent that varies less, over clips and times, tells nothing: the share of them is logged as ``flat``
 PAID = 1.0  # weight of what rewards are misjudged by, squared, in units of their spread
 SPARE = 0.1  # weight of what the networks add to a body that is accelerated evenly, in 1/SPEED_SCALE of a picture's half
@@ -102,9 +103,13 @@ def find_loss(
 
 
 def unsteadiness(now: torch.Tensor, then: torch.Tensor) -> torch.Tensor:
-    """Share of the variance of values (B, K) at two times that lies within the clips: 0 for what stays, 1 for what forgets."""
+    """Share of the variance of values (B, K) at two times that lies within the clips: 0 for what stays, 1 for what forgets.
+
+    Where next to nothing varies, as in the height of a spot on level ground, a share alone would be as great however little is
+    left, and nothing would draw it to 0: there it falls with the variance itself.
+    """
     within = (now - then).square().mean(0) / 2
-    return (within / (torch.cat([now, then]).var(0) + 1e-4)).mean()
+    return (within / (torch.cat([now, then]).var(0) + ALIKE**2)).mean()
 
 
 def misjudging(model: WorldModel, given: Stretch, points: torch.Tensor, appearance: torch.Tensor) -> torch.Tensor:

@@ -40,9 +40,8 @@ LONG = {"horizon": 20}
 BARE = {"anchors": 0, "vector": 1, "constants": 0, "centred": False}  # where nothing differs from clip to clip
 # Where every step pays the same, in a dream also that has left the log's range, and a return is the sum of hundreds.
 HELD = {"awake": True, "priced": True, "price": 0.3, "act": {"normalised": True}}
-# Where carts leave the picture a few points that are lost put what is usual for the others up tenfold; and where a pole is soon
-# held, dreams that go on show it at rest, and the policy forgets what to do where it is not.
-SHORT = {"blur": 0.1, "spell": 100}
+# Where a pole is soon held, dreams that go on show it at rest, and the policy forgets what to do where it is not.
+SHORT = {"spell": 100}
 CONTACT = {"straighten_from": 0.5, "predict_decay": 0.3}  # what jerks must be seen sharply first, and bounces are few
 BALANCE = {"change": 0.3, "feedback": 10.0}  # where pushes that are held for long soon end an episode
 
@@ -58,8 +57,7 @@ class Task:
     wander: dict = field(default_factory=dict)  # of `control.Wander`, which makes the log
     fit: dict = field(default_factory=dict)  # settings of `training.FitConfig` that differ from those of all logs
     sizes: dict = field(default_factory=dict)  # of the model, that differ from `GOAL`
-    blur: float = 1.0  # of the dreams in which to learn to act
-    spell: int | None = None  # frames after which such a dream is cut off; None: as many as an episode of the world may have
+    spell: int | None = None  # frames after which a dream to learn in is cut off; None: as many as an episode may have
     awake: bool = False  # whether speeds are shown in them as eyes would make them out
     priced: bool = False  # whether these pay less where they are in doubt; the control is the other way
     price: float = 0.1  # how much, where they do
@@ -89,9 +87,9 @@ class Task:
 
     @property
     def practice(self) -> dict:
-        """Of dreams to learn in: widened and unsure where gravity differs from clip to clip, as unsharp and long as is best."""
+        """Of dreams to learn in: widened and unsure where gravity differs from clip to clip, as long as is best."""
         strange = {"widen": control.WIDEN, "unsure": control.UNSURE} if self.world in WORLDS else {}
-        return {"blur": self.blur, "penalty": self.price} | strange | ({"limit": self.spell} if self.spell else {})
+        return {"blur": 1.0, "penalty": self.price} | strange | ({"limit": self.spell} if self.spell else {})
 
     def env(self, num_envs: int, band: str = "train"):
         """The true world."""
@@ -111,7 +109,7 @@ TASKS = {
     task.name: task
     for task in (
         Task("lander", 600, 48, priced=True),
-        Task("catcher", 416, 48, fit=APART | CONTACT, blur=0.0, priced=True),
+        Task("catcher", 416, 48, fit=APART | CONTACT, priced=True),
         Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, act={"discount": 0.98}),
         Task("CartPole-v1", 520, 100, NEAR, BALANCE, LEANING | PALE | LONG, BARE, **HELD),
         Task("InvertedPendulum-v5", 780, 60, {"share": 0.1} | SMALL, BALANCE, LEANING, BARE, **SHORT, **HELD),
