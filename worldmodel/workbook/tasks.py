@@ -38,6 +38,9 @@ PALE = {"level": 0.9}  # a pole that is thin besides
 # Where all falls a law learns from rollouts that last as long as an error takes to grow about five times: from shorter ones it
 # cannot, and by longer ones it learns that poles stand. InvertedPendulum has half as many frames a second as CartPole.
 LONG = {"horizon": 20}
+# Near a floor the rollouts that still go on are those that were higher than foretold, the more so the longer they are: from long
+# ones a law learns that floors are soft.
+FLOORED = {"horizon": 5}
 BARE = {"anchors": 0, "vector": 1, "constants": 0, "centred": False}  # where nothing differs from clip to clip
 # Where every step pays the same, in a dream also that has left the log's range, and a return is the sum of hundreds.
 HELD = {"awake": True, "priced": True, "price": 0.3, "act": {"normalised": True}}
@@ -109,7 +112,7 @@ class Task:
 TASKS = {
     task.name: task
     for task in (
-        Task("lander", 600, 48, priced=True),
+        Task("lander", 600, 48, fit=FLOORED, priced=True),
         Task("catcher", 416, 48, fit=APART | CONTACT, priced=True),
         Task("Pendulum-v1", 200, 100, fit=ALL_MOVES, priced=True, act={"discount": 0.98}),
         Task("CartPole-v1", 520, 100, NEAR, BALANCE, LEANING | PALE | LONG, BARE, **HELD),
