@@ -58,7 +58,7 @@ class FitConfig:
     predict_rate: float = 2.4e-2
     predict_decay: float = 1e-4  # the more, the less is known by heart, where clips are few
     starts: int = 4  # rollouts from each clip in a step
-    horizon: int = 10  # frames in a rollout; where all falls, as many as an error takes to grow about five times
+    horizon: int = 10  # frames in a rollout; where all falls, as many as an error grows fivefold in; few before a floor
     save_every: int = 500  # steps between checkpoints
     bf16: bool = True  # where the hardware has it, for the convolutions
 

@@ -21,7 +21,7 @@ from .keeping import keep
 from .scales import Scale
 
 GOAL = WorldModelConfig(anchors=8, centred=True)  # where something small stays and matters: it must stand out to be found
-BLUR = 2.0  # of dreams to learn in: policies that had seen worse than they will do better
+BLUR = 2.0  # of dreams to learn in: who learned to act with worse eyes than it will have acts better
 STANDARD = (9.81, 5.0)  # m/s^2: a policy that is told g gets it less the first, in units of the second
 
 SMALL = {"width": 128, "height": 128}  # px of MuJoCo's own pictures: 480 take six times as long to draw
@@ -91,7 +91,7 @@ class Task:
 
     @property
     def practice(self) -> dict:
-        """Of dreams to learn in: widened and unsure where gravity differs from clip to clip, as long as is best."""
+        """Of dreams to learn in: blurred, widened and unsure where gravity differs from clip to clip, and as long as is best."""
         strange = {"widen": control.WIDEN, "unsure": control.UNSURE} if self.world in WORLDS else {}
         return {"blur": BLUR, "penalty": self.price} | strange | ({"limit": self.spell} if self.spell else {})
 
